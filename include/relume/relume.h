@@ -1,0 +1,28 @@
+/* relume: train fully connected ReLU networks, and keep an exact account of every unit's life.
+ *
+ * This is the one header most programs include. The others follow the direction in which data flows:
+ *
+ *     status.h    what went wrong, where, and what was expected
+ *     engine.h    the machine a computation runs on: CPU level, threads, allocator
+ *     dataset.h   samples and targets, their splits and their scaling
+ *     network.h   layers, weights, predictions
+ *     trainer.h   loss, optimizer, schedule; one step, one epoch
+ *     census.h    the exact count of every unit over a whole split, and the ledger of births and deaths
+ *     run.h       the run directory: train with checkpoints and history, resume, load again
+ *
+ * The words are those of docs/definitions.md. Objects are made by `_create` or `_load`, freed by `_destroy` (NULL is allowed),
+ * and are used from one thread at a time unless a comment says otherwise. Nothing here prints, exits or keeps
+ * global state. */
+#ifndef RELUME_RELUME_H
+#define RELUME_RELUME_H
+
+#include "relume/census.h"
+#include "relume/dataset.h"
+#include "relume/engine.h"
+#include "relume/network.h"
+#include "relume/run.h"
+#include "relume/status.h"
+#include "relume/trainer.h"
+#include "relume/version.h"
+
+#endif

@@ -1,0 +1,101 @@
+/* See alloc.h. Each block has a 64-byte head with its size and allocator; what the caller gets stays aligned. */
+#include "base/alloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+
+#define HEAD 64
+
+struct head {
+    relume_allocator allocator;
+    size_t bytes; /* with the head */
+};
+
+static void *default_alloc(void *user, size_t size, size_t align)
+{
+    (void)user;
+    return aligned_alloc(align, size);
+}
+
+static void default_free(void *user, void *memory, size_t size)
+{
+    (void)user;
+    (void)size;
+    free(memory);
+}
+
+const relume_allocator rlm_allocator_default = {default_alloc, default_free, NULL};
+
+static struct head *block_head(void *block)
+{
+    return (struct head *)(void *)((char *)block - HEAD);
+}
+
+void *rlm_alloc(const relume_allocator *allocator, size_t count, size_t size)
+{
+    _Static_assert(sizeof(struct head) <= HEAD, "the head fits before the block");
+    if (!allocator)
+        allocator = &rlm_allocator_default;
+    size_t bytes;
+    if (!rlm_size_multiply(count, size, &bytes) || !rlm_size_add(bytes, 2 * HEAD, &bytes))
+        return NULL;
+    bytes = bytes / HEAD * HEAD; /* head, contents, rounded up: aligned_alloc wants a multiple of the alignment */
+    char *memory = allocator->alloc(allocator->user, bytes, HEAD);
+    if (!memory)
+        return NULL;
+    struct head *head = (struct head *)(void *)memory;
+    head->allocator = *allocator;
+    head->bytes = bytes;
+    return memory + HEAD;
+}
+
+void *rlm_alloc_zero(const relume_allocator *allocator, size_t count, size_t size)
+{
+    void *block = rlm_alloc(allocator, count, size);
+    if (block)
+        memset(block, 0, block_head(block)->bytes - HEAD);
+    return block;
+}
+
+void *rlm_realloc(const relume_allocator *allocator, void *block, size_t count, size_t size)
+{
+    if (!block)
+        return rlm_alloc(allocator, count, size);
+    size_t wanted, held = block_head(block)->bytes - HEAD;
+    if (!rlm_size_multiply(count, size, &wanted))
+        return NULL;
+    if (wanted <= held)
+        return block;
+    void *larger = rlm_alloc(allocator, count, size);
+    if (!larger)
+        return NULL;
+    memcpy(larger, block, held);
+    rlm_free(block);
+    return larger;
+}
+
+char *rlm_strndup(const relume_allocator *allocator, const char *text, size_t length)
+{
+    char *copy = rlm_alloc(allocator, length + 1, 1);
+    if (!copy)
+        return NULL;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    return copy;
+}
+
+char *rlm_strdup(const relume_allocator *allocator, const char *text)
+{
+    return rlm_strndup(allocator, text, strlen(text));
+}
+
+void rlm_free(void *block)
+{
+    if (!block)
+        return;
+    struct head *head = block_head(block);
+    relume_allocator allocator = head->allocator;
+    allocator.free(allocator.user, head, head->bytes);
+}

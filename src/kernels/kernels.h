@@ -1,0 +1,77 @@
+/* The contract of the kernels: pure computation on memory the caller has. They never allocate, fail, log, read globals or
+ * touch files; the same arguments give the same bytes at every level, because every sum has one order (docs/numerics.md).
+ *
+ * ref.c is the meaning. A table starts as ref's functions; each instruction set overwrites what it does better.
+ * kernels.def lists them. Work is cut for threads by ranges [begin, end) of outputs, whose ends are multiples of 16 or the
+ * end of the dimension: ranges never share a written byte. */
+#ifndef RLM_KERNELS_KERNELS_H
+#define RLM_KERNELS_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cpu.h"
+
+#define RLM_LANES 16
+
+enum rlm_update_kind {
+    RLM_UPDATE_STORE,
+    RLM_UPDATE_SGD,
+    RLM_UPDATE_MOMENTUM,
+    RLM_UPDATE_NESTEROV,
+    RLM_UPDATE_ADAM,
+    RLM_UPDATE_ADAMW
+};
+
+#define RLM_REAL float
+#define RLM_NAME(name) name
+#include "kernels/args.inc"
+#undef RLM_REAL
+#undef RLM_NAME
+#define RLM_REAL double
+#define RLM_NAME(name) name##_f64
+#include "kernels/args.inc"
+#undef RLM_REAL
+#undef RLM_NAME
+
+/* Gathers samples from raw features, scales them and lays them out. x = (raw − offset) / divisor, each rounded once
+ * (float32; u8 is converted exactly first). */
+struct rlm_pack {
+    size_t batch, features;
+    const void *raw;       /* [·, features] row-major: uint8_t or float */
+    bool is_u8;
+    const uint32_t *index; /* [B]: rows of raw; NULL: rows first, first + 1, … */
+    size_t first;
+    bool uniform;          /* offset[0] and divisor[0] serve every feature */
+    const float *offset, *divisor;
+    float *x;              /* sample panels [B, F]; NULL: not wanted */
+    float *x_features;     /* feature panels [B, F]; NULL: not wanted */
+};
+
+struct rlm_kernels {
+    const char *name; /* "ref", "avx2", "avx512", "neon" */
+#define RLM_KERNEL(result, kernel, arguments) result(*kernel) arguments;
+#include "kernels/kernels.def"
+#undef RLM_KERNEL
+};
+
+/* The table of a level; the reference's for a level that this build does not have. `fma` is required by every level above REF. */
+const struct rlm_kernels *rlm_kernels_get(enum rlm_cpu_level level);
+
+/* The levels built into this binary, best last; for tests and benches. Returns how many. */
+size_t rlm_kernels_built(enum rlm_cpu_level levels[RLM_CPU_LEVELS]);
+
+/* The reference in double: the same source compiled again, with the C library's exp and log. */
+struct rlm_kernels_f64 {
+    bool (*forward)(const struct rlm_forward_f64 *arguments, size_t begin, size_t end);
+    void (*backward_weights)(const struct rlm_backward_weights_f64 *arguments, size_t begin, size_t end);
+    void (*backward_input)(const struct rlm_backward_input_f64 *arguments, size_t begin, size_t end);
+    void (*apply)(const struct rlm_apply_f64 *arguments, size_t begin, size_t end);
+    void (*loss_softmax)(const struct rlm_loss_f64 *arguments);
+    void (*loss_mse)(const struct rlm_loss_f64 *arguments);
+    void (*loss_bce)(const struct rlm_loss_f64 *arguments);
+};
+extern const struct rlm_kernels_f64 rlm_kernels_ref_f64;
+
+#endif
