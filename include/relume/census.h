@@ -64,6 +64,21 @@ RELUME_API size_t relume_census_get_dead(const relume_census *census);
 RELUME_API double relume_census_get_loss(const relume_census *census);
 RELUME_API double relume_census_get_accuracy(const relume_census *census);
 
+/* What the ledger of a training run records: a unit found dead at the initial weights, one that died, one that returned. */
+typedef enum relume_event_kind { RELUME_BORN_DEAD, RELUME_KILLED, RELUME_REVIVED } relume_event_kind;
+/* "born dead", "killed", "revived". */
+RELUME_API const char *relume_event_kind_name(relume_event_kind kind);
+
+/* One event of one hidden unit. The former state is proved after `after_step` updates and the new one after `step`; when a single
+ * update lies between, `exact` is 1 and `step` is the update that did it. Born dead: both 0, exact. */
+typedef struct relume_event {
+    size_t layer; /* hidden layer, from 0 (h1) */
+    size_t unit;
+    relume_event_kind kind;
+    uint64_t after_step, step;
+    int exact;
+} relume_event;
+
 #ifdef __cplusplus
 }
 #endif

@@ -74,20 +74,44 @@ typedef struct relume_run_result {
 
 typedef struct relume_run relume_run;
 
-/* Trains as the options say and keeps the run open for questions. EXISTS for a directory with a run when `resume` is 0,
- * LOCKED, MISMATCH for resume with other settings or changed data, INTERRUPTED after a stop with the state saved (the run
- * is returned as well), DIVERGED (likewise, the last checkpoint kept), and all that loading and training give. */
+/* Trains as the options say and keeps the run open for questions. EXISTS for a directory with a run, or with anything else in
+ * it, when `resume` is 0; LOCKED; MISMATCH for resume with other settings or changed data (the setting is named); INTERRUPTED after
+ * a stop with the state saved (the run is returned as well), DIVERGED (likewise, the state before the update that
+ * diverged kept), and all that loading and training give. */
 RELUME_API relume_status relume_run_train(relume_engine *engine, const relume_run_options *options, relume_run **run,
                                           relume_error *error) RELUME_MUST_CHECK;
+
+/* Opens a run for questions only: nothing is written, and a process that trains it is not disturbed. The network is the final
+ * model, or that of the newest checkpoint while there is none; the census is what the history holds of the last one at
+ * these weights. NOT_FOUND when `path` holds no run, BAD_FORMAT, IO, NO_MEMORY. */
+RELUME_API relume_status relume_run_open(relume_engine *engine, const char *path, relume_run **run,
+                                         relume_error *error) RELUME_MUST_CHECK;
 RELUME_API void relume_run_destroy(relume_run *run);
+
+/* Whether `path` is a directory that holds a run. */
+RELUME_API int relume_run_exists(const char *path);
+
+/* The model at `path`: a model file, or a run directory's model as relume_run_open chooses it. */
+RELUME_API relume_status relume_run_load_network(relume_engine *engine, const char *path, relume_network **network,
+                                                 relume_error *error) RELUME_MUST_CHECK;
+
+/* Loads the data the run remembers, unless it has them already. MISMATCH when they changed since. */
+RELUME_API relume_status relume_run_load_dataset(relume_run *run, relume_error *error) RELUME_MUST_CHECK;
 
 RELUME_API const relume_run_result *relume_run_get_result(const relume_run *run);
 RELUME_API const relume_network *relume_run_get_network(const relume_run *run);
-RELUME_API const relume_dataset *relume_run_get_dataset(const relume_run *run);
+RELUME_API const relume_dataset *relume_run_get_dataset(const relume_run *run); /* NULL while none is loaded */
 RELUME_API const relume_census *relume_run_get_census(const relume_run *run); /* the final one; NULL if none was held */
 RELUME_API relume_run_layer relume_run_get_layer(const relume_run *run, size_t layer);
 /* Dead share by epoch of a hidden layer: `count` values into `share` (NULL to ask for the count). Epoch 0 is the start. */
 RELUME_API size_t relume_run_get_dead_share(const relume_run *run, size_t layer, double *share, size_t count);
+/* Every birth, death and revival, by step, layer and unit: `count` of them. Valid as long as the run. */
+RELUME_API const relume_event *relume_run_get_events(const relume_run *run, size_t *count);
+/* The options the run was made with, as its history remembers them. Texts are valid as long as the run. */
+RELUME_API const relume_run_options *relume_run_get_options(const relume_run *run);
+/* One remembered setting as text, such as "learning_rate"; NULL when there is none of that name. Keys are those of the table `setting`
+ * in docs/run-directory.md. */
+RELUME_API const char *relume_run_get_setting(const relume_run *run, const char *key);
 
 #ifdef __cplusplus
 }
