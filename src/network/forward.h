@@ -1,0 +1,85 @@
+/* A pass: one batch of samples through the network, and the buffers that holds. Prediction, evaluation, the
+ * census and the trainer all run this one.
+ *
+ *     raw rows ─ pack ─> x ─ h1 ─> z ─ h2 ─> z … ─ out ─> logits
+ *                        │         │ gates, active, margin, sum of each hidden layer, where wanted
+ *                        └ x_features, z_features for the backward pass, where wanted
+ *
+ * Layouts are those of kernels/args.inc; a layer's buffers are laid out for the batch of the last run. A
+ * sample's results do not depend on the batch it was run in, on the capacity, or on the threads. */
+#ifndef RLM_NETWORK_FORWARD_H
+#define RLM_NETWORK_FORWARD_H
+
+#include "data/dataset.h"
+#include "network/network.h"
+
+/* What a pass keeps of every hidden layer beside its activations; or-ed together. */
+enum rlm_pass_want {
+    RLM_PASS_GATES = 1,    /* gates: one bit a sample and unit */
+    RLM_PASS_ACTIVE = 2,   /* active: open gates of this batch, a count a unit; each run sets it anew */
+    RLM_PASS_MARGIN = 4,   /* margin: largest pre-activation since rlm_pass_reset */
+    RLM_PASS_SUM = 8,      /* sum: activations added up since rlm_pass_reset, 16 lanes a unit */
+    RLM_PASS_FEATURES = 16 /* x_features, z_features: inputs of each layer as feature panels */
+};
+
+/* Buffers of one layer; NULL where not wanted, and beyond z always NULL for the last layer. */
+struct rlm_pass_layer {
+    float *z;          /* sample panels [batch, out_features]; the logits in the last layer */
+    float *z_features; /* feature panels of the same */
+    uint16_t *gates;   /* [⌈batch/16⌉][out_features] */
+    uint32_t *active;  /* [out_features] */
+    float *margin;     /* [out_features] */
+    double *sum; /* [out_features][16]: lane b % 16 holds the samples at place b of their batch, in order */
+};
+
+struct rlm_pass {
+    const relume_network *network;
+    size_t capacity;              /* samples a batch may have */
+    size_t batch;                 /* of the last run */
+    float *x, *x_features;        /* the packed batch */
+    struct rlm_pass_layer *layer; /* [layers of the network] */
+    struct rlm_arena arena;
+};
+
+/* The samples of one batch: rows index[0 … count−1] of `dataset`, or first … first + count − 1 where index is
+ * NULL. */
+struct rlm_batch {
+    const relume_dataset *dataset;
+    const uint32_t *index;
+    size_t first, count;
+};
+
+/* A pre-activation that is not finite. `sample` is a row of the dataset. */
+struct rlm_fault {
+    size_t layer, unit, sample;
+    float value;
+};
+
+/* Allocates a pass for batches of up to `capacity` (at least 1) samples. `wants` is of rlm_pass_want. The
+ * network must outlive it. NO_MEMORY. */
+relume_status rlm_pass_init(struct rlm_pass *pass, const relume_network *network, size_t capacity,
+                            unsigned wants, relume_error *error);
+/* A pass that was zeroed and never initialised is fine. */
+void rlm_pass_deinit(struct rlm_pass *pass);
+
+/* Sets every margin to −infinity and every sum to 0, as they are after rlm_pass_init. */
+void rlm_pass_reset(struct rlm_pass *pass);
+
+/* Runs a batch of 1 to capacity samples, whose feature count is the network's. False when a pre-activation is
+ * not finite: the pass stops after that layer, and `fault` (may be NULL) tells its first unit and that unit's
+ * first sample. Allocates nothing. */
+bool rlm_pass_run(struct rlm_pass *pass, const struct rlm_batch *batch, struct rlm_fault *fault);
+
+/* A batch size that suits a pass over a whole split: enough to fill the vector lanes and reuse the weights,
+ * small enough for the caches. */
+size_t rlm_pass_capacity(size_t samples);
+
+/* DIVERGED, with a sentence: `when` (such as "evaluating the test split"), unit, value, sample. */
+relume_status rlm_fault_report(const struct rlm_fault *fault, const relume_network *network, const char *when,
+                               relume_error *error);
+
+/* MISMATCH, named, unless the dataset has as many features as the network takes. */
+relume_status rlm_pass_check(const relume_network *network, const relume_dataset *dataset,
+                             relume_error *error);
+
+#endif
