@@ -1,4 +1,5 @@
-/* See alloc.h. Each block has a 64-byte head with its size and allocator; what the caller gets stays aligned. */
+/* See alloc.h. Each block has a 64-byte head with its size and allocator; what the caller gets stays aligned.
+ */
 #include "base/alloc.h"
 
 #include <stdlib.h>
@@ -41,7 +42,8 @@ void *rlm_alloc(const relume_allocator *allocator, size_t count, size_t size)
     size_t bytes;
     if (!rlm_size_multiply(count, size, &bytes) || !rlm_size_add(bytes, 2 * HEAD, &bytes))
         return NULL;
-    bytes = bytes / HEAD * HEAD; /* head, contents, rounded up: aligned_alloc wants a multiple of the alignment */
+    bytes =
+        bytes / HEAD * HEAD; /* head, contents, rounded up: aligned_alloc wants a multiple of the alignment */
     char *memory = allocator->alloc(allocator->user, bytes, HEAD);
     if (!memory)
         return NULL;

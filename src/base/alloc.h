@@ -11,12 +11,13 @@
 /* The C library's aligned_alloc and free. */
 extern const relume_allocator rlm_allocator_default;
 
-/* count · size bytes, aligned to 64, contents unset (zeroed); NULL when the product overflows or memory is refused. A
- * count of 0 gives a valid block. `allocator` NULL: the default. */
+/* count · size bytes, aligned to 64, contents unset (zeroed); NULL when the product overflows or memory is
+ * refused. A count of 0 gives a valid block. `allocator` NULL: the default. */
 void *rlm_alloc(const relume_allocator *allocator, size_t count, size_t size);
 void *rlm_alloc_zero(const relume_allocator *allocator, size_t count, size_t size);
 
-/* A block of at least count · size bytes with the first bytes of `block` (NULL allowed); on failure NULL, `block` still valid. */
+/* A block of at least count · size bytes with the first bytes of `block` (NULL allowed); on failure NULL,
+ * `block` still valid. */
 void *rlm_realloc(const relume_allocator *allocator, void *block, size_t count, size_t size);
 
 /* A copy of a text or of its first `length` bytes. */

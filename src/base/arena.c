@@ -9,8 +9,9 @@
 void *rlm_arena_take(struct rlm_arena *arena, size_t count, size_t size)
 {
     size_t bytes, used;
-    if (arena->overflow || !rlm_size_multiply(count, size, &bytes) || !rlm_size_add(bytes, PIECE - 1, &bytes) ||
-        !rlm_size_add(arena->used, bytes / PIECE * PIECE, &used) || (arena->base && used > arena->size)) {
+    if (arena->overflow || !rlm_size_multiply(count, size, &bytes) ||
+        !rlm_size_add(bytes, PIECE - 1, &bytes) || !rlm_size_add(arena->used, bytes / PIECE * PIECE, &used) ||
+        (arena->base && used > arena->size)) {
         arena->overflow = true;
         return NULL;
     }

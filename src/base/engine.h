@@ -1,5 +1,5 @@
-/* The inside of relume_engine: what computations run on. Kernels are looked up by `level` in kernels/kernels.h, by the
- * network, so that base knows no kernel. */
+/* The inside of relume_engine: what computations run on. Kernels are looked up by `level` in
+ * kernels/kernels.h, by the network, so that base knows no kernel. */
 #ifndef RLM_BASE_ENGINE_H
 #define RLM_BASE_ENGINE_H
 

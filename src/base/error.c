@@ -28,7 +28,8 @@ relume_status rlm_error_set(relume_error *error, relume_status status, const cha
     return status;
 }
 
-relume_status rlm_error_system(relume_error *error, relume_status status, int errno_value, const char *format, ...)
+relume_status rlm_error_system(relume_error *error, relume_status status, int errno_value, const char *format,
+                               ...)
 {
     if (!error)
         return status;

@@ -1,4 +1,5 @@
-/* Files: reading whole ones with a limit, and replacing one so that a crash leaves the old or the new, never a mixture. */
+/* Files: reading whole ones with a limit, and replacing one so that a crash leaves the old or the new, never
+ * a mixture. */
 #ifndef RLM_BASE_FILE_H
 #define RLM_BASE_FILE_H
 
@@ -18,10 +19,10 @@ struct rlm_bytes {
 bool rlm_file_exists(const char *path);
 bool rlm_file_is_folder(const char *path);
 
-/* Reads a whole regular file, or pipe, of at most `limit` bytes. NOT_FOUND, IO (with the system's words), BAD_DATA above the limit or
- * for a folder, NO_MEMORY. */
-relume_status rlm_file_read(const relume_allocator *allocator, const char *path, size_t limit, struct rlm_bytes *bytes,
-                            relume_error *error);
+/* Reads a whole regular file, or pipe, of at most `limit` bytes. NOT_FOUND, IO (with the system's words),
+ * BAD_DATA above the limit or for a folder, NO_MEMORY. */
+relume_status rlm_file_read(const relume_allocator *allocator, const char *path, size_t limit,
+                            struct rlm_bytes *bytes, relume_error *error);
 
 /* A file being replaced: written as `path` + ".tmp-PID", flushed, renamed over `path`, its folder flushed. */
 struct rlm_file_writer {
@@ -29,11 +30,12 @@ struct rlm_file_writer {
     int descriptor;         /* −1: closed */
     uint64_t written;
 };
-/* NULL-safe pattern: open, write…, then commit or abort. After any failure the writer is aborted: the temporary file is gone and
- * the old one untouched. A failed fsync is never retried on the same file. */
-relume_status rlm_file_open(const relume_allocator *allocator, struct rlm_file_writer *writer, const char *path,
-                            relume_error *error);
-relume_status rlm_file_write(struct rlm_file_writer *writer, const void *bytes, size_t size, relume_error *error);
+/* NULL-safe pattern: open, write…, then commit or abort. After any failure the writer is aborted: the
+ * temporary file is gone and the old one untouched. A failed fsync is never retried on the same file. */
+relume_status rlm_file_open(const relume_allocator *allocator, struct rlm_file_writer *writer,
+                            const char *path, relume_error *error);
+relume_status rlm_file_write(struct rlm_file_writer *writer, const void *bytes, size_t size,
+                             relume_error *error);
 relume_status rlm_file_commit(struct rlm_file_writer *writer, relume_error *error);
 void rlm_file_abort(struct rlm_file_writer *writer);
 

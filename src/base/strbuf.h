@@ -1,4 +1,5 @@
-/* A text that grows. After a failed allocation it stays as it is and `failed` is set: append freely, ask once at the end. */
+/* A text that grows. After a failed allocation it stays as it is and `failed` is set: append freely, ask once
+ * at the end. */
 #ifndef RLM_BASE_STRBUF_H
 #define RLM_BASE_STRBUF_H
 
@@ -15,7 +16,8 @@ struct rlm_strbuf {
 };
 
 void rlm_strbuf_append(struct rlm_strbuf *buffer, const char *bytes, size_t length);
-void rlm_strbuf_print(struct rlm_strbuf *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void rlm_strbuf_print(struct rlm_strbuf *buffer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Empties it and keeps the memory; frees it. */
 void rlm_strbuf_reset(struct rlm_strbuf *buffer);
 void rlm_strbuf_deinit(struct rlm_strbuf *buffer);

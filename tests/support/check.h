@@ -1,5 +1,5 @@
-/* What every cmocka test includes first: cmocka's own prerequisites in their order, and one assertion that prints the message of
- * a failed relume call. */
+/* What every cmocka test includes first: cmocka's own prerequisites in their order, and one assertion that
+ * prints the message of a failed relume call. */
 #ifndef RLM_TESTS_CHECK_H
 #define RLM_TESTS_CHECK_H
 
@@ -13,19 +13,20 @@
 #include "relume/status.h"
 
 /* The call succeeds; `error` is the relume_error it was given. */
-#define assert_ok(call, error)                                                                                         \
-    do {                                                                                                               \
-        relume_status check_status = (call);                                                                           \
-        if (check_status != RELUME_OK)                                                                                 \
-            fail_msg("%s: %s: %s", #call, relume_status_name(check_status), (error).message);                          \
+#define assert_ok(call, error)                                                                               \
+    do {                                                                                                     \
+        relume_status check_status = (call);                                                                 \
+        if (check_status != RELUME_OK)                                                                       \
+            fail_msg("%s: %s: %s", #call, relume_status_name(check_status), (error).message);                \
     } while (0)
 
 /* The call fails with `expected`. */
-#define assert_status(call, expected)                                                                                  \
-    do {                                                                                                               \
-        relume_status check_status = (call);                                                                           \
-        if (check_status != (expected))                                                                                \
-            fail_msg("%s: %s, expected %s", #call, relume_status_name(check_status), relume_status_name(expected));    \
+#define assert_status(call, expected)                                                                        \
+    do {                                                                                                     \
+        relume_status check_status = (call);                                                                 \
+        if (check_status != (expected))                                                                      \
+            fail_msg("%s: %s, expected %s", #call, relume_status_name(check_status),                         \
+                     relume_status_name(expected));                                                          \
     } while (0)
 
 #endif

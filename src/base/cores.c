@@ -1,0 +1,186 @@
+/* How many cores this process may use (cpu.h): its affinity mask, and the CPU quotas of the control groups it
+ * is in, version 2 and version 1, from its own group up to the root. A container often shows all cores of its
+ * host and grants a few. */
+#define _GNU_SOURCE /* sched_getaffinity, CPU_COUNT_S: for this file only */
+#include <sched.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cpu.h"
+
+#define PATH_SIZE 4608 /* a path of the kernel (4096), and what stands before and after it */
+
+/* The smallest quota found so far. */
+struct quota {
+    double cores;         /* 0: none */
+    char file[PATH_SIZE]; /* the file that says so, without the root of the tests */
+};
+
+/* Reads a small file into `text`; false when it cannot be read. */
+static bool small_file_read(const char *path, char *text, size_t size)
+{
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return false;
+    size_t used = 0;
+    while (used < size - 1) {
+        ssize_t got = read(descriptor, text + used, size - 1 - used);
+        if (got == 0 || (got < 0 && errno != EINTR))
+            break;
+        used += got > 0 ? (size_t)got : 0;
+    }
+    text[used] = '\0';
+    (void)close(descriptor);
+    return used > 0;
+}
+
+/* A whole number above 0 at `text`, as a file of a control group holds it; 0 for "max", "-1" and all else. */
+static double amount_read(const char *text, char **end)
+{
+    long long value = strtoll(text, end, 10);
+    return value > 0 ? (double)value : 0;
+}
+
+static void quota_lower(struct quota *quota, double used, double period, const char *folder, const char *file)
+{
+    double cores = period > 0 ? used / period : 0;
+    if (cores <= 0 || (quota->cores > 0 && quota->cores <= cores))
+        return;
+    quota->cores = cores;
+    (void)snprintf(quota->file, sizeof quota->file, "%s/%s", folder, file);
+}
+
+/* "QUOTA PERIOD" or "max PERIOD" in microseconds. */
+static void quota_read_v2(const char *root, const char *folder, struct quota *quota)
+{
+    char path[PATH_SIZE], text[128];
+    if (snprintf(path, sizeof path, "%s%s/cpu.max", root, folder) >= (int)sizeof path ||
+        !small_file_read(path, text, sizeof text))
+        return;
+    char *end;
+    double used = amount_read(text, &end);
+    quota_lower(quota, used, amount_read(end, &end), folder, "cpu.max");
+}
+
+/* The two files hold microseconds; the quota is −1 where there is none. */
+static void quota_read_v1(const char *root, const char *folder, struct quota *quota)
+{
+    char path[PATH_SIZE], used[64], period[64], *end;
+    if (snprintf(path, sizeof path, "%s%s/cpu.cfs_quota_us", root, folder) >= (int)sizeof path ||
+        !small_file_read(path, used, sizeof used))
+        return;
+    if (snprintf(path, sizeof path, "%s%s/cpu.cfs_period_us", root, folder) >= (int)sizeof path ||
+        !small_file_read(path, period, sizeof period))
+        return;
+    quota_lower(quota, amount_read(used, &end), amount_read(period, &end), folder, "cpu.cfs_quota_us");
+}
+
+/* Looks at the group `mount``group` and at each above it, `mount` itself the last. A group that is not
+ * visible here (a container sees its own as the root) has no file and is passed over. */
+static void quota_walk(const char *root, const char *mount, const char *group,
+                       void (*read_one)(const char *, const char *, struct quota *), struct quota *quota)
+{
+    char folder[PATH_SIZE];
+    if (strstr(group, "..") || snprintf(folder, sizeof folder, "%s%s", mount, group) >= (int)sizeof folder)
+        (void)snprintf(folder, sizeof folder, "%s", mount);
+    size_t least = strlen(mount), length = strlen(folder);
+    while (length > least && folder[length - 1] == '/')
+        folder[--length] = '\0';
+    for (;;) {
+        read_one(root, folder, quota);
+        char *slash = strrchr(folder, '/');
+        if (!slash || (size_t)(slash - folder) < least)
+            return;
+        *slash = '\0';
+    }
+}
+
+/* Whether the comma-separated list of controllers names `cpu`. */
+static bool controllers_have_cpu(const char *list)
+{
+    for (const char *at = list; *at; at += strcspn(at, ","), at += *at == ',')
+        if (strncmp(at, "cpu", 3) == 0 && (at[3] == ',' || at[3] == '\0'))
+            return true;
+    return false;
+}
+
+/* One line of /proc/self/cgroup: "number:controllers:group"; version 2 has the number 0 and no controllers.
+ */
+static void quota_of_line(const char *root, char *line, struct quota *quota)
+{
+    char *controllers = strchr(line, ':');
+    char *group = controllers ? strchr(controllers + 1, ':') : NULL;
+    if (!group)
+        return;
+    *group++ = '\0';
+    controllers++;
+    if (*controllers == '\0') {
+        quota_walk(root, "/sys/fs/cgroup", group, quota_read_v2, quota);
+        quota_walk(root, "/sys/fs/cgroup/unified", group, quota_read_v2, quota);
+    } else if (controllers_have_cpu(controllers)) {
+        char mount[256];
+        quota_walk(root, "/sys/fs/cgroup/cpu", group, quota_read_v1, quota);
+        if (snprintf(mount, sizeof mount, "/sys/fs/cgroup/%s", controllers) < (int)sizeof mount)
+            quota_walk(root, mount, group, quota_read_v1, quota);
+    }
+}
+
+static struct quota quota_find(const char *root)
+{
+    struct quota quota = {0};
+    char path[PATH_SIZE], groups[16384], *rest;
+    (void)snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
+    if (!small_file_read(path, groups, sizeof groups))
+        return quota;
+    for (char *line = strtok_r(groups, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        quota_of_line(root, line, &quota);
+    return quota;
+}
+
+size_t rlm_cpu_cores_under(const char *root, size_t affinity, char *reason, size_t reason_size)
+{
+    size_t cores = affinity > 0 ? affinity : 1;
+    struct quota quota = quota_find(root);
+    if (quota.cores <= 0 || quota.cores > (double)(cores - 1)) {
+        (void)snprintf(reason, reason_size, "this process may run on %zu core%s", cores,
+                       cores == 1 ? "" : "s");
+        return cores;
+    }
+    size_t whole = (size_t)quota.cores;
+    cores = whole + ((double)whole < quota.cores);
+    (void)snprintf(reason, reason_size,
+                   "the quota in %s grants %.2f of the %zu cores this process may run on", quota.file,
+                   quota.cores, affinity);
+    return cores;
+}
+
+/* Cores in the affinity mask. The kernel refuses a mask that is smaller than its own, so the mask grows until
+ * it fits. */
+static size_t affinity_count(void)
+{
+    for (size_t room = 1024; room <= 1 << 20; room *= 4) {
+        cpu_set_t *mask = CPU_ALLOC(room);
+        if (!mask)
+            break;
+        int failed = sched_getaffinity(0, CPU_ALLOC_SIZE(room), mask);
+        int count = failed ? 0 : CPU_COUNT_S(CPU_ALLOC_SIZE(room), mask);
+        CPU_FREE(mask);
+        if (!failed)
+            return (size_t)count;
+        if (errno != EINVAL)
+            break;
+    }
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (size_t)online : 1;
+}
+
+size_t rlm_cpu_cores(char *reason, size_t reason_size)
+{
+    return rlm_cpu_cores_under("", affinity_count(), reason, reason_size);
+}

@@ -1,0 +1,257 @@
+/* See threads.h.
+ *
+ * A region is published in one word, the ticket: its number in the high half, the tasks not yet taken in the
+ * low half. Taking a task is a compare-and-swap that counts the low half down. When it succeeds, a task of
+ * that very region was still open; its caller is still inside rlm_pool_run and the function and context read
+ * before belong to it. A worker that comes late finds nothing to take and touches nothing, so the caller
+ * waits for tasks that were taken, never for a worker to wake up. */
+#include "base/threads.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/cpu.h"
+#include "base/error.h"
+
+/* Looks at a word this many times, some 20 to 100 µs, before going to sleep: about what lies between two
+ * regions of a step. */
+#define SPINS 2000
+
+#define OPEN_MASK 0xffffffffu
+
+struct worker {
+    struct rlm_pool *pool;
+    size_t number; /* 1 … threads − 1 */
+    pthread_t thread;
+};
+
+struct rlm_pool {
+    size_t threads;
+    size_t started; /* workers that run, of threads − 1 */
+    pid_t owner;    /* the process in which they run */
+    unsigned
+        spins; /* 0 when there are more threads than cores: whoever spins would keep another from its work */
+
+    _Alignas(64) _Atomic uint64_t ticket;
+    _Atomic(rlm_task *) function;
+    _Atomic(void *) context;
+
+    _Alignas(64) atomic_size_t unfinished; /* tasks of the region not yet done */
+
+    _Alignas(64) atomic_size_t sleepers; /* workers asleep, or about to be */
+    atomic_bool caller_sleeps;
+    atomic_bool stopping;
+    pthread_mutex_t mutex; /* for sleeping only */
+    pthread_cond_t work, finished;
+    struct worker workers[];
+};
+
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ __volatile__("yield");
+#endif
+}
+
+/* Takes tasks of the region that is open until none is left. */
+static void tasks_do(struct rlm_pool *pool, size_t thread)
+{
+    uint64_t ticket = atomic_load_explicit(&pool->ticket, memory_order_acquire);
+    while (ticket & OPEN_MASK) {
+        rlm_task *function = atomic_load_explicit(&pool->function, memory_order_relaxed);
+        void *context = atomic_load_explicit(&pool->context, memory_order_relaxed);
+        if (!atomic_compare_exchange_weak_explicit(&pool->ticket, &ticket, ticket - 1, memory_order_acquire,
+                                                   memory_order_acquire))
+            continue;
+        function(context, (size_t)(ticket & OPEN_MASK) - 1, thread);
+        if (atomic_fetch_sub(&pool->unfinished, 1) == 1 && atomic_load(&pool->caller_sleeps)) {
+            (void)pthread_mutex_lock(&pool->mutex);
+            (void)pthread_cond_signal(&pool->finished);
+            (void)pthread_mutex_unlock(&pool->mutex);
+        }
+        ticket = atomic_load_explicit(&pool->ticket, memory_order_acquire);
+    }
+}
+
+static bool work_is_there(struct rlm_pool *pool)
+{
+    return (atomic_load(&pool->ticket) & OPEN_MASK) != 0 || atomic_load(&pool->stopping);
+}
+
+static void work_await(struct rlm_pool *pool)
+{
+    for (unsigned i = 0; i < pool->spins; i++) {
+        if (work_is_there(pool))
+            return;
+        relax();
+    }
+    (void)pthread_mutex_lock(&pool->mutex);
+    /* first count, then look: the caller first publishes, then counts. One of the two sees the other. */
+    atomic_fetch_add(&pool->sleepers, 1);
+    while (!work_is_there(pool))
+        (void)pthread_cond_wait(&pool->work, &pool->mutex);
+    atomic_fetch_sub(&pool->sleepers, 1);
+    (void)pthread_mutex_unlock(&pool->mutex);
+}
+
+static void *worker_main(void *argument)
+{
+    const struct worker *worker = argument;
+    struct rlm_pool *pool = worker->pool;
+    while (!atomic_load(&pool->stopping)) {
+        tasks_do(pool, worker->number);
+        work_await(pool);
+    }
+    return NULL;
+}
+
+static void workers_wake(struct rlm_pool *pool)
+{
+    if (atomic_load(&pool->sleepers) == 0)
+        return;
+    (void)pthread_mutex_lock(&pool->mutex);
+    (void)pthread_cond_broadcast(&pool->work);
+    (void)pthread_mutex_unlock(&pool->mutex);
+}
+
+/* Starts the workers of this process; signals stay with the program's own threads. 0 or the errno value of
+ * the first that could not be started; those before it run. */
+static int workers_start(struct rlm_pool *pool)
+{
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = 0;
+    for (pool->started = 0; pool->started < pool->threads - 1; pool->started++) {
+        struct worker *worker = &pool->workers[pool->started];
+        *worker = (struct worker){.pool = pool, .number = pool->started + 1};
+        failed = pthread_create(&worker->thread, NULL, worker_main, worker);
+        if (failed)
+            break;
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed;
+}
+
+static void workers_stop(struct rlm_pool *pool)
+{
+    atomic_store(&pool->stopping, true);
+    workers_wake(pool);
+    for (size_t i = 0; i < pool->started; i++)
+        (void)pthread_join(pool->workers[i].thread, NULL);
+    pool->started = 0;
+}
+
+/* Puts everything that sleeping and counting use into its first state: after fork() another thread may have
+ * held any of it. */
+static int state_init(struct rlm_pool *pool)
+{
+    pool->owner = getpid();
+    pool->started = 0;
+    atomic_store(&pool->ticket, 0);
+    atomic_store(&pool->unfinished, 0);
+    atomic_store(&pool->sleepers, 0);
+    atomic_store(&pool->caller_sleeps, false);
+    atomic_store(&pool->stopping, false);
+    int failed = pthread_mutex_init(&pool->mutex, NULL);
+    if (!failed)
+        failed = pthread_cond_init(&pool->work, NULL);
+    if (!failed)
+        failed = pthread_cond_init(&pool->finished, NULL);
+    return failed;
+}
+
+static unsigned spins_for(size_t threads)
+{
+    char reason[256];
+    return threads <= rlm_cpu_cores(reason, sizeof reason) ? SPINS : 0;
+}
+
+relume_status rlm_pool_create(const relume_allocator *allocator, size_t threads, struct rlm_pool **pool,
+                              relume_error *error)
+{
+    rlm_error_clear(error);
+    if (threads < 1 || threads > RLM_POOL_THREADS_MAX)
+        return rlm_error_set(error, RELUME_USAGE, "%zu threads were asked for; 1 to %d are possible", threads,
+                             RLM_POOL_THREADS_MAX);
+    size_t bytes = sizeof(struct rlm_pool) + (threads - 1) * sizeof(struct worker);
+    struct rlm_pool *made = rlm_alloc_zero(allocator, 1, bytes);
+    if (!made)
+        return rlm_error_memory(error, bytes, "the thread pool");
+    made->threads = threads;
+    made->spins = spins_for(threads);
+    int failed = state_init(made);
+    if (!failed)
+        failed = workers_start(made);
+    if (failed) {
+        size_t started = made->started;
+        rlm_pool_destroy(made);
+        return rlm_error_system(error, RELUME_RESOURCE, failed, "%zu of %zu threads could be started",
+                                started + 1, threads);
+    }
+    *pool = made;
+    return RELUME_OK;
+}
+
+void rlm_pool_destroy(struct rlm_pool *pool)
+{
+    if (!pool)
+        return;
+    /* in a fork()ed child that never used it there are no workers, and the mutex may be held by a thread that
+     * is not there */
+    if (pool->owner == getpid()) {
+        workers_stop(pool);
+        (void)pthread_cond_destroy(&pool->finished);
+        (void)pthread_cond_destroy(&pool->work);
+        (void)pthread_mutex_destroy(&pool->mutex);
+    }
+    rlm_free(pool);
+}
+
+size_t rlm_pool_threads(const struct rlm_pool *pool)
+{
+    return pool->threads;
+}
+
+/* Waits for tasks that workers have taken and not yet finished. */
+static void finish_await(struct rlm_pool *pool)
+{
+    for (unsigned i = 0; i < pool->spins; i++) {
+        if (atomic_load_explicit(&pool->unfinished, memory_order_acquire) == 0)
+            return;
+        relax();
+    }
+    (void)pthread_mutex_lock(&pool->mutex);
+    atomic_store(&pool->caller_sleeps, true); /* then look; a worker counts down first, then looks at this */
+    while (atomic_load(&pool->unfinished) != 0)
+        (void)pthread_cond_wait(&pool->finished, &pool->mutex);
+    atomic_store(&pool->caller_sleeps, false);
+    (void)pthread_mutex_unlock(&pool->mutex);
+}
+
+void rlm_pool_run(struct rlm_pool *pool, rlm_task *function, void *context, size_t tasks)
+{
+    if (pool->owner != getpid() && state_init(pool) == 0)
+        (void)workers_start(pool);
+    if (tasks < 2 || tasks > OPEN_MASK || pool->started == 0) {
+        for (size_t task = 0; task < tasks; task++)
+            function(context, task, 0);
+        return;
+    }
+    atomic_store_explicit(&pool->function, function, memory_order_relaxed);
+    atomic_store_explicit(&pool->context, context, memory_order_relaxed);
+    atomic_store_explicit(&pool->unfinished, tasks, memory_order_relaxed);
+    uint64_t region = (atomic_load_explicit(&pool->ticket, memory_order_relaxed) >> 32) + 1;
+    atomic_store(&pool->ticket, region << 32 | tasks);
+    workers_wake(pool);
+    tasks_do(pool, 0);
+    finish_await(pool);
+}
