@@ -1,0 +1,234 @@
+/* See forward.h. Packing is cut by panels of 16 samples, each layer by ranges of 16 units. */
+#include "network/forward.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/checked.h"
+#include "base/error.h"
+#include "network/range.h"
+
+static size_t panel_elements(struct rlm_arena *arena, size_t a, size_t b)
+{
+    size_t elements = 0;
+    if (a > SIZE_MAX - RLM_LANES || b > SIZE_MAX - RLM_LANES ||
+        !rlm_size_multiply(rlm_round_up(a, RLM_LANES), rlm_round_up(b, RLM_LANES), &elements))
+        arena->overflow = true;
+    return elements;
+}
+
+static void layer_layout(struct rlm_arena *arena, struct rlm_pass_layer *layer, size_t capacity, size_t units,
+                         unsigned wants)
+{
+    size_t elements = panel_elements(arena, capacity, units);
+    *layer = (struct rlm_pass_layer){.z = rlm_arena_take(arena, elements, sizeof(float))};
+    if (wants & RLM_PASS_FEATURES)
+        layer->z_features = rlm_arena_take(arena, elements, sizeof(float));
+    if (wants & RLM_PASS_GATES)
+        layer->gates = rlm_arena_take(arena, elements / RLM_LANES, sizeof(uint16_t));
+    if (wants & RLM_PASS_ACTIVE)
+        layer->active = rlm_arena_take(arena, units, sizeof(uint32_t));
+    if (wants & RLM_PASS_MARGIN)
+        layer->margin = rlm_arena_take(arena, units, sizeof(float));
+    if (wants & RLM_PASS_SUM)
+        layer->sum = rlm_arena_take(arena, units, RLM_LANES * sizeof(double));
+}
+
+static void pass_layout(struct rlm_arena *arena, struct rlm_pass *pass, unsigned wants)
+{
+    const relume_network *network = pass->network;
+    size_t elements = panel_elements(arena, pass->capacity, network->layers[0].in_features);
+    pass->x = rlm_arena_take(arena, elements, sizeof(float));
+    pass->x_features = wants & RLM_PASS_FEATURES ? rlm_arena_take(arena, elements, sizeof(float)) : NULL;
+    for (size_t l = 0; l < network->layer_count; l++)
+        layer_layout(arena, &pass->layer[l], pass->capacity, network->layers[l].out_features,
+                     network->layers[l].relu ? wants : 0);
+}
+
+relume_status rlm_pass_init(struct rlm_pass *pass, const relume_network *network, size_t capacity,
+                            unsigned wants, relume_error *error)
+{
+    const relume_allocator *allocator = &network->engine->allocator;
+    struct rlm_pass made = {.network = network, .capacity = capacity};
+    made.layer = rlm_alloc_zero(allocator, network->layer_count, sizeof *made.layer);
+    if (!made.layer)
+        return rlm_error_memory(error, network->layer_count * sizeof *made.layer, "a forward pass");
+    pass_layout(&made.arena, &made, wants);
+    size_t bytes = made.arena.overflow ? SIZE_MAX : made.arena.used;
+    if (!rlm_arena_init(&made.arena, allocator)) {
+        rlm_free(made.layer);
+        return rlm_error_memory(error, bytes, "the activations of a batch");
+    }
+    pass_layout(&made.arena, &made, wants);
+    rlm_pass_reset(&made);
+    *pass = made;
+    return RELUME_OK;
+}
+
+void rlm_pass_deinit(struct rlm_pass *pass)
+{
+    rlm_free(pass->layer);
+    rlm_arena_deinit(&pass->arena);
+    *pass = (struct rlm_pass){0};
+}
+
+void rlm_pass_reset(struct rlm_pass *pass)
+{
+    for (size_t l = 0; l < pass->network->layer_count; l++) {
+        struct rlm_pass_layer *layer = &pass->layer[l];
+        size_t units = pass->network->layers[l].out_features;
+        for (size_t n = 0; layer->margin && n < units; n++)
+            layer->margin[n] = -INFINITY;
+        for (size_t i = 0; layer->sum && i < units * RLM_LANES; i++)
+            layer->sum[i] = 0.0;
+    }
+}
+
+size_t rlm_pass_capacity(size_t samples)
+{
+    return rlm_round_up(rlm_size_min(rlm_size_max(samples, 1), 256), RLM_LANES);
+}
+
+/* ---- running ---- */
+
+struct pack_region {
+    const struct rlm_kernels *kernels;
+    struct rlm_pack arguments;
+};
+
+static void pack_range(void *context, size_t begin, size_t end)
+{
+    const struct pack_region *region = context;
+    region->kernels->pack(&region->arguments, begin / RLM_LANES, rlm_divide_up(end, RLM_LANES));
+}
+
+static void batch_pack(struct rlm_pass *pass, const struct rlm_batch *batch)
+{
+    const relume_network *network = pass->network;
+    const relume_dataset *dataset = batch->dataset;
+    struct pack_region region = {
+        .kernels = network->kernels,
+        .arguments = {.batch = batch->count,
+                      .features = dataset->features,
+                      .raw = dataset->x,
+                      .is_u8 = dataset->element == RELUME_U8,
+                      .index = batch->index,
+                      .first = batch->first,
+                      .uniform = network->scaling.uniform != 0,
+                      .offset = network->scaling.offset,
+                      .divisor = network->scaling.divisor,
+                      .x = pass->x,
+                      .x_features = pass->x_features},
+    };
+    /* an element costs some eight multiply-adds: a read out of order, a division, two writes */
+    rlm_range_run(network->engine->pool, batch->count, batch->count * dataset->features * 8, pack_range,
+                  &region);
+}
+
+struct forward_region {
+    const struct rlm_kernels *kernels;
+    struct rlm_forward arguments;
+    atomic_bool finite;
+};
+
+static void forward_range(void *context, size_t begin, size_t end)
+{
+    struct forward_region *region = context;
+    if (!region->kernels->forward(&region->arguments, begin, end))
+        atomic_store_explicit(&region->finite, false, memory_order_relaxed);
+}
+
+static const float *layer_input(const struct rlm_pass *pass, size_t layer)
+{
+    return layer == 0 ? pass->x : pass->layer[layer - 1].z;
+}
+
+static bool layer_forward(struct rlm_pass *pass, size_t index)
+{
+    const relume_network *network = pass->network;
+    const struct rlm_layer *layer = &network->layers[index];
+    const struct rlm_pass_layer *kept = &pass->layer[index];
+    struct forward_region region = {
+        .kernels = network->kernels,
+        .arguments = {.batch = pass->batch,
+                      .in_features = layer->in_features,
+                      .out_features = layer->out_features,
+                      .x = layer_input(pass, index),
+                      .weight = layer->weight,
+                      .stride = layer->stride,
+                      .bias = layer->bias,
+                      .z = kept->z,
+                      .z_features = kept->z_features,
+                      .relu = layer->relu,
+                      .gates = kept->gates,
+                      .active = kept->active,
+                      .margin = kept->margin,
+                      .sum = kept->sum},
+    };
+    atomic_init(&region.finite, true);
+    rlm_range_run(network->engine->pool, layer->out_features,
+                  pass->batch * layer->in_features * layer->out_features, forward_range, &region);
+    return atomic_load_explicit(&region.finite, memory_order_relaxed);
+}
+
+/* The pre-activation of one unit and sample once more, as the kernel's definition says. */
+static float preactivation(const struct rlm_pass *pass, size_t index, size_t unit, size_t place)
+{
+    const struct rlm_layer *layer = &pass->network->layers[index];
+    const float *x =
+        layer_input(pass, index) + place / RLM_LANES * layer->in_features * RLM_LANES + place % RLM_LANES;
+    float sum = 0.0f;
+    for (size_t k = 0; k < layer->in_features; k++)
+        sum = fmaf(x[k * RLM_LANES], layer->weight[unit * layer->stride + k], sum);
+    return sum + layer->bias[unit];
+}
+
+static void fault_find(const struct rlm_pass *pass, size_t layer, const struct rlm_batch *batch,
+                       struct rlm_fault *fault)
+{
+    *fault = (struct rlm_fault){.layer = layer, .value = NAN};
+    for (size_t unit = 0; unit < pass->network->layers[layer].out_features; unit++)
+        for (size_t place = 0; place < pass->batch; place++) {
+            float value = preactivation(pass, layer, unit, place);
+            if (!isfinite(value)) {
+                size_t sample = batch->index ? batch->index[place] : batch->first + place;
+                *fault = (struct rlm_fault){layer, unit, sample, value};
+                return;
+            }
+        }
+}
+
+bool rlm_pass_run(struct rlm_pass *pass, const struct rlm_batch *batch, struct rlm_fault *fault)
+{
+    pass->batch = batch->count;
+    batch_pack(pass, batch);
+    for (size_t l = 0; l < pass->network->layer_count; l++)
+        if (!layer_forward(pass, l)) {
+            if (fault)
+                fault_find(pass, l, batch, fault);
+            return false;
+        }
+    return true;
+}
+
+relume_status rlm_fault_report(const struct rlm_fault *fault, const relume_network *network, const char *when,
+                               relume_error *error)
+{
+    char unit[64];
+    (void)snprintf(unit, sizeof unit, "%s.%zu", network->layers[fault->layer].name, fault->unit);
+    rlm_error_at_item(error, unit);
+    return rlm_error_set(error, RELUME_DIVERGED,
+                         "%s: the pre-activation of unit %s is %g for sample %zu, expected a finite number",
+                         when, unit, (double)fault->value, fault->sample);
+}
+
+relume_status rlm_pass_check(const relume_network *network, const relume_dataset *dataset,
+                             relume_error *error)
+{
+    if (dataset->features == network->layers[0].in_features)
+        return RELUME_OK;
+    return rlm_error_set(error, RELUME_MISMATCH, "dataset %s has %zu features, the network takes %zu",
+                         dataset->name, dataset->features, network->layers[0].in_features);
+}
