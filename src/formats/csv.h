@@ -15,21 +15,21 @@ struct rlm_csv {
     float *values;        /* [rows, columns] */
     char **names;         /* [columns]; NULL without a header line */
     bool has_target;
-    char *target_name;    /* NULL without a header line or target */
-    bool target_integer;  /* every target is spelled as an integer */
-    double *target;       /* [rows] when every target is a number, else NULL */
-    uint32_t *text;       /* [rows] when some target is not: its place in texts */
+    char *target_name;   /* NULL without a header line or target */
+    bool target_integer; /* every target is spelled as an integer */
+    double *target;      /* [rows] when every target is a number, else NULL */
+    uint32_t *text;      /* [rows] when some target is not: its place in texts */
     size_t text_count;
-    char **texts;         /* [text_count], each once, in the order they appear */
-    void *pool;           /* private: the memory the texts stand in */
+    char **texts; /* [text_count], each once, in the order they appear */
+    void *pool;   /* private: the memory the texts stand in */
 };
 
-/* Reads a whole CSV file, plain or gzipped. `target`: NULL for none, or the name in the header line, or the 1-based number of
- * the column of targets. The first line is a header when it holds a text in a column that has only numbers below
- * it. BAD_FORMAT (quotes), BAD_DATA (an empty field, a text where a number was expected, NaN, rows of different lengths), NOT_FOUND (no
- * such target column), IO, NO_MEMORY. */
-relume_status rlm_csv_read(const relume_allocator *allocator, const struct rlm_source *source, const char *target,
-                           struct rlm_csv *csv, relume_error *error);
+/* Reads a whole CSV file, plain or gzipped. `target`: NULL for none, or the name in the header line, or the
+ * 1-based number of the column of targets. The first line is a header when it holds a text in a column that
+ * has only numbers below it. BAD_FORMAT (quotes), BAD_DATA (an empty field, a text where a number was
+ * expected, NaN, rows of different lengths), NOT_FOUND (no such target column), IO, NO_MEMORY. */
+relume_status rlm_csv_read(const relume_allocator *allocator, const struct rlm_source *source,
+                           const char *target, struct rlm_csv *csv, relume_error *error);
 void rlm_csv_deinit(struct rlm_csv *csv);
 
 #endif

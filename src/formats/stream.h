@@ -1,7 +1,7 @@
 /* A source read from front to back, through gzip when it begins as gzip does.
  *
- * The stream knows the most it can deliver before it has delivered it (the file's size, or what the limits let gzip
- * expand to), so that a reader can refuse a header that promises more before it allocates. */
+ * The stream knows the most it can deliver before it has delivered it (the file's size, or what the limits
+ * let gzip expand to), so that a reader can refuse a header that promises more before it allocates. */
 #ifndef RLM_FORMATS_STREAM_H
 #define RLM_FORMATS_STREAM_H
 
@@ -27,13 +27,16 @@ relume_status rlm_stream_open(const relume_allocator *allocator, const struct rl
 void rlm_stream_close(struct rlm_stream *stream);
 
 /* Reads exactly `size` bytes; BAD_FORMAT with the place where the data end and `what` was expected. */
-relume_status rlm_stream_read(struct rlm_stream *stream, void *to, size_t size, const char *what, relume_error *error);
+relume_status rlm_stream_read(struct rlm_stream *stream, void *to, size_t size, const char *what,
+                              relume_error *error);
 /* Reads up to `size` bytes. */
-relume_status rlm_stream_read_some(struct rlm_stream *stream, void *to, size_t size, size_t *got, relume_error *error);
+relume_status rlm_stream_read_some(struct rlm_stream *stream, void *to, size_t size, size_t *got,
+                                   relume_error *error);
 /* BAD_FORMAT unless the stream ends here; checks gzip's and zip's checksums on the way. */
 relume_status rlm_stream_expect_end(struct rlm_stream *stream, relume_error *error);
 /* BAD_FORMAT unless `bytes` more can still come: called before they are allocated. */
-relume_status rlm_stream_expect(const struct rlm_stream *stream, uint64_t bytes, const char *what, relume_error *error);
+relume_status rlm_stream_expect(const struct rlm_stream *stream, uint64_t bytes, const char *what,
+                                relume_error *error);
 
 /* Whether bytes begin as a gzip member. */
 bool rlm_stream_is_gzip(const unsigned char *bytes, size_t size);
