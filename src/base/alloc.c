@@ -1,5 +1,4 @@
-/* See alloc.h. Each block has a 64-byte head with its size and allocator; what the caller gets stays aligned.
- */
+/* See alloc.h. Each block has a 64-byte head with its size and allocator; what the caller gets is aligned. */
 #include "base/alloc.h"
 
 #include <stdlib.h>
@@ -42,8 +41,8 @@ void *rlm_alloc(const relume_allocator *allocator, size_t count, size_t size)
     size_t bytes;
     if (!rlm_size_multiply(count, size, &bytes) || !rlm_size_add(bytes, 2 * HEAD, &bytes))
         return NULL;
-    bytes =
-        bytes / HEAD * HEAD; /* head, contents, rounded up: aligned_alloc wants a multiple of the alignment */
+    /* head and contents, rounded up: aligned_alloc wants a multiple of the alignment */
+    bytes = bytes / HEAD * HEAD;
     char *memory = allocator->alloc(allocator->user, bytes, HEAD);
     if (!memory)
         return NULL;

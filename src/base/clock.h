@@ -1,4 +1,4 @@
-/* Time for progress and statistics: monotonic, so that a clock that is set does not make a duration negative.
+/* Time for progress and statistics: monotonic, so that setting the clock does not make a duration negative.
  */
 #ifndef RLM_BASE_CLOCK_H
 #define RLM_BASE_CLOCK_H

@@ -110,8 +110,7 @@ static bool controllers_have_cpu(const char *list)
     return false;
 }
 
-/* One line of /proc/self/cgroup: "number:controllers:group"; version 2 has the number 0 and no controllers.
- */
+/* One line of /proc/self/cgroup: "number:controllers:group"; version 2 has number 0 and no controllers. */
 static void quota_of_line(const char *root, char *line, struct quota *quota)
 {
     char *controllers = strchr(line, ':');

@@ -11,7 +11,8 @@ void rlm_error_clear(relume_error *error)
         memset(error, 0, sizeof *error);
 }
 
-static void message_set(relume_error *error, relume_status status, const char *format, va_list list)
+__attribute__((format(printf, 3, 0))) static void message_set(relume_error *error, relume_status status,
+                                                              const char *format, va_list list)
 {
     error->status = status;
     (void)vsnprintf(error->message, sizeof error->message, format, list);

@@ -92,8 +92,9 @@ static relume_status read_to_end(int descriptor, const relume_allocator *allocat
 {
     for (;;) {
         if (bytes->size == room) {
-            void *larger =
-                rlm_size_multiply(room, 2, &room) ? rlm_realloc(allocator, bytes->data, room, 1) : NULL;
+            void *larger = NULL;
+            if (rlm_size_multiply(room, 2, &room))
+                larger = rlm_realloc(allocator, bytes->data, room, 1);
             if (!larger)
                 return rlm_error_memory(error, room, path);
             bytes->data = larger;
@@ -258,8 +259,9 @@ relume_status rlm_file_commit(struct rlm_file_writer *writer, relume_error *erro
     if (rename(writer->temporary, writer->path) != 0)
         return writer_failed(writer, errno, "replace", error);
     int code = folder_flush(writer->path);
-    relume_status status =
-        code == 0 ? RELUME_OK : system_failed(error, writer->path, code, "flush the folder of");
+    relume_status status = RELUME_OK;
+    if (code != 0)
+        status = system_failed(error, writer->path, code, "flush its folder");
     rlm_free(writer->temporary); /* renamed: there is nothing to remove */
     writer->temporary = NULL;
     rlm_file_abort(writer);

@@ -123,8 +123,8 @@ double rlm_cos_turn(double x)
 {
     int quarter = (int)(4.0 * x + 0.5);
     double t = x - 0.25 * quarter; /* exact: |t| ≤ 1/8, and both lie close together */
-    double head =
-        bits_double(double_bits(t) & ~(uint64_t)0x7ffffff); /* 26 bits: times TURN_HIGH it is exact */
+    /* the first 26 bits of t: times TURN_HIGH they are exact */
+    double head = bits_double(double_bits(t) & ~(uint64_t)0x7ffffff);
     double high = head * TURN_HIGH, low = head * TURN_LOW + (t - head) * (TURN_HIGH + TURN_LOW);
     switch (quarter & 3) {
     case 0:
