@@ -3,6 +3,9 @@
 
 static const struct rlm_kernels *const tables[RLM_CPU_LEVELS] = {
     [RLM_CPU_REF] = &rlm_kernels_ref,
+#if defined(__x86_64__)
+    [RLM_CPU_AVX2] = &rlm_kernels_avx2,
+#endif
 };
 
 const struct rlm_kernels *rlm_kernels_get(enum rlm_cpu_level level)

@@ -1,0 +1,237 @@
+/* backward_weights and backward_input against the reference, with every kind of update. */
+#include <stdio.h>
+
+#include "kernels/levels.h"
+#include "support.h"
+
+struct parameters {
+    struct pair value, s1, s2, gradient;
+};
+
+struct job {
+    const struct rlm_kernels *kernels;
+    const void *arguments;
+};
+
+static void weights_range(void *context, size_t begin, size_t end)
+{
+    struct job *job = context;
+    job->kernels->backward_weights(job->arguments, begin, end);
+}
+
+static void input_range(void *context, size_t begin, size_t end)
+{
+    struct job *job = context;
+    job->kernels->backward_input(job->arguments, begin, end);
+}
+
+static struct rlm_update random_update(struct random *r)
+{
+    return (struct rlm_update){
+        .kind = random_below(r, RLM_UPDATE_ADAMW + 1),
+        .learning_rate = 0.1f,
+        .decay = random_one_in(r, 2) ? 0 : 0.01f,
+        .momentum = 0.9f,
+        .beta1 = 0.9f,
+        .one_minus_beta1 = 0.1f,
+        .beta2 = 0.999f,
+        .one_minus_beta2 = 0.001f,
+        .epsilon = random_one_in(r, 4) ? 0 : 1e-8f,
+        .step_size = 0.01f,
+        .root_correction = 1.5f,
+        .shrink = 0.999f,
+    };
+}
+
+static struct parameters parameters_take(struct random *r, size_t rows, size_t columns, size_t stride)
+{
+    float *second = weight_matrix(r, FILL_PLAIN, rows, columns, stride);
+    for (size_t i = 0; i < rows * stride; i++)
+        second[i] *= second[i];
+    return (struct parameters){
+        .value = pair_of(weight_matrix(r, FILL_PLAIN, rows, columns, stride), rows * stride, sizeof(float)),
+        .s1 = pair_of(weight_matrix(r, FILL_PLAIN, rows, columns, stride), rows * stride, sizeof(float)),
+        .s2 = pair_of(second, rows * stride, sizeof(float)),
+        .gradient = pair_of(NULL, rows * stride, sizeof(float)),
+    };
+}
+
+/* Where a kind has no use for a tensor it gets NULL. */
+static float *needed(const struct pair *pair, bool got, bool need)
+{
+    return !need ? NULL : got ? pair->got : pair->want;
+}
+
+static void set_parameters(struct rlm_backward_weights *a, const struct parameters *w,
+                           const struct parameters *b, bool got)
+{
+    enum rlm_update_kind weight = a->weight_update.kind, bias = a->bias_update.kind;
+    a->weight = got ? w->value.got : w->value.want;
+    a->weight_s1 = needed(&w->s1, got, weight >= RLM_UPDATE_MOMENTUM);
+    a->weight_s2 = needed(&w->s2, got, weight >= RLM_UPDATE_ADAM);
+    a->dweight = needed(&w->gradient, got, weight == RLM_UPDATE_STORE);
+    a->bias = got ? b->value.got : b->value.want;
+    a->bias_s1 = needed(&b->s1, got, bias >= RLM_UPDATE_MOMENTUM);
+    a->bias_s2 = needed(&b->s2, got, bias >= RLM_UPDATE_ADAM);
+    a->dbias = needed(&b->gradient, got, bias == RLM_UPDATE_STORE);
+}
+
+static void parameters_compare(const struct parameters *p, const char *of, const char *shape)
+{
+    pair_compare(&p->value, of, "parameter", shape);
+    pair_compare(&p->s1, of, "s1", shape);
+    pair_compare(&p->s2, of, "s2", shape);
+    pair_compare(&p->gradient, of, "gradient", shape);
+}
+
+static void weights_once(const struct rlm_kernels *kernels, struct random *r, size_t batch, size_t features,
+                         size_t units)
+{
+    char shape[128];
+    enum fill fill = FILL_PLAIN + random_below(r, FILL_KINDS - FILL_PLAIN);
+    size_t stride = rlm_round_up(features, RLM_LANES) + RLM_LANES * random_below(r, 2);
+    float *x = sample_panels(r, fill, batch, features);
+    struct rlm_backward_weights a = {
+        .batch = batch,
+        .in_features = features,
+        .out_features = units,
+        .dz = sample_panels(r, random_one_in(r, 2) ? fill : FILL_SPARSE, batch, units),
+        .x_features = feature_panels(x, batch, features),
+        .weight_update = random_update(r),
+        .bias_update = random_update(r),
+        .stride = stride,
+    };
+    snprintf(shape, sizeof shape, "batch %zu, in %zu, out %zu, fill %d, updates %d %d", batch, features,
+             units, (int)fill, (int)a.weight_update.kind, (int)a.bias_update.kind);
+    struct parameters w = parameters_take(r, units, features, stride),
+                      b = parameters_take(r, 1, units, units);
+    set_parameters(&a, &w, &b, false);
+    rlm_kernels_ref.backward_weights(&a, 0, units);
+    set_parameters(&a, &w, &b, true);
+    in_ranges(r, units, weights_range, &(struct job){kernels, &a});
+    parameters_compare(&w, "backward_weights: weight", shape);
+    parameters_compare(&b, "backward_weights: bias", shape);
+    buffers_release();
+}
+
+static void input_once(const struct rlm_kernels *kernels, struct random *r, size_t batch, size_t features,
+                       size_t units)
+{
+    char shape[128];
+    enum fill fill = FILL_PLAIN + random_below(r, FILL_KINDS - FILL_PLAIN);
+    size_t stride = rlm_round_up(features, RLM_LANES) + RLM_LANES * random_below(r, 2);
+    size_t panels = rlm_divide_up(batch, RLM_LANES);
+    uint16_t *gates = buffer_take(panels * features, sizeof *gates);
+    for (size_t i = 0; i < panels * features; i++) {
+        unsigned samples = (1u << rlm_size_min(batch - i / features * RLM_LANES, RLM_LANES)) - 1;
+        gates[i] = (uint16_t)(random_next(r) & samples);
+    }
+    struct rlm_backward_input a = {
+        .batch = batch,
+        .in_features = features,
+        .out_features = units,
+        .dz = sample_panels(r, fill, batch, units),
+        .weight = weight_matrix(r, random_one_in(r, 2) ? fill : FILL_PLAIN, units, features, stride),
+        .stride = stride,
+        .gates = random_one_in(r, 4) ? NULL : gates,
+    };
+    snprintf(shape, sizeof shape, "batch %zu, in %zu, out %zu, fill %d, gates %d", batch, features, units,
+             (int)fill, a.gates != NULL);
+    struct pair dx = pair_of(NULL, sample_panels_size(batch, features), sizeof(float));
+    a.dx = dx.want;
+    rlm_kernels_ref.backward_input(&a, 0, features);
+    a.dx = dx.got;
+    in_ranges(r, features, input_range, &(struct job){kernels, &a});
+    pair_compare(&dx, "backward_input", "dx", shape);
+    buffers_release();
+}
+
+static void shapes(const struct rlm_kernels *kernels, struct random *r, size_t rounds,
+                   void (*once)(const struct rlm_kernels *, struct random *, size_t, size_t, size_t))
+{
+    for (size_t batch = 1; batch <= 40; batch++)
+        once(kernels, r, batch, 1 + random_below(r, 40), 1 + random_below(r, 60));
+    for (size_t units = 1; units <= 50; units++)
+        once(kernels, r, 1 + random_below(r, 40), 1 + random_below(r, 40), units);
+    for (size_t features = 1; features <= 50; features++)
+        once(kernels, r, 1 + random_below(r, 40), features, 1 + random_below(r, 40));
+    for (size_t i = 0; i < rounds; i++)
+        once(kernels, r, random_dimension(r, 130), random_dimension(r, 130), random_dimension(r, 200));
+    once(kernels, r, 257, 20, 17); /* around the cuts of long sums */
+    once(kernels, r, 600, 33, 17);
+    once(kernels, r, 20, 33, 300);
+}
+
+void check_backward_weights(const struct rlm_kernels *kernels, struct random *r, size_t rounds)
+{
+    shapes(kernels, r, rounds, weights_once);
+}
+
+void check_backward_input(const struct rlm_kernels *kernels, struct random *r, size_t rounds)
+{
+    shapes(kernels, r, rounds, input_once);
+}
+
+/* ------------------------------------------------------------------------------------ apply and row_squares
+ */
+
+static void apply_range(void *context, size_t begin, size_t end)
+{
+    struct job *job = context;
+    job->kernels->apply(job->arguments, begin, end);
+}
+
+static void apply_set(struct rlm_apply *a, const struct parameters *p, bool got)
+{
+    a->parameter = got ? p->value.got : p->value.want;
+    a->s1 = needed(&p->s1, got, a->update.kind >= RLM_UPDATE_MOMENTUM);
+    a->s2 = needed(&p->s2, got, a->update.kind >= RLM_UPDATE_ADAM);
+}
+
+void check_apply(const struct rlm_kernels *kernels, struct random *r, size_t rounds)
+{
+    for (size_t i = 0; i < rounds; i++) {
+        char shape[128];
+        enum fill fill = FILL_PLAIN + random_below(r, FILL_KINDS - FILL_PLAIN);
+        bool bias = random_one_in(r, 4);
+        size_t rows = bias ? 1 : random_dimension(r, 70), columns = random_dimension(r, 130);
+        size_t stride = bias ? columns : rlm_round_up(columns, RLM_LANES) + RLM_LANES * random_below(r, 2);
+        struct parameters p = parameters_take(r, rows, columns, stride);
+        struct rlm_apply a = {
+            .rows = rows,
+            .columns = columns,
+            .stride = stride,
+            .gradient = weight_matrix(r, fill, rows, columns, stride),
+            .gradient_scale = random_one_in(r, 2) ? 1 : 0.37f,
+            .update = random_update(r),
+        };
+        if (a.update.kind == RLM_UPDATE_STORE)
+            a.update.kind = RLM_UPDATE_SGD;
+        snprintf(shape, sizeof shape, "%zu × %zu, stride %zu, fill %d, update %d", rows, columns, stride,
+                 (int)fill, (int)a.update.kind);
+        apply_set(&a, &p, false);
+        rlm_kernels_ref.apply(&a, 0, rows);
+        apply_set(&a, &p, true);
+        in_ranges(r, rows, apply_range, &(struct job){kernels, &a});
+        parameters_compare(&p, "apply", shape);
+        buffers_release();
+    }
+}
+
+void check_row_squares(const struct rlm_kernels *kernels, struct random *r, size_t rounds)
+{
+    for (size_t i = 0; i < rounds; i++) {
+        char shape[128];
+        enum fill fill = FILL_PLAIN + random_below(r, FILL_KINDS - FILL_PLAIN);
+        size_t rows = random_dimension(r, 40), columns = random_dimension(r, 300);
+        size_t stride = rows == 1 ? columns : rlm_round_up(columns, RLM_LANES);
+        float *matrix = weight_matrix(r, fill, rows, columns, stride);
+        struct pair squares = pair_of(NULL, rows, sizeof(double));
+        size_t begin = random_below(r, rows);
+        snprintf(shape, sizeof shape, "%zu × %zu, rows from %zu, fill %d", rows, columns, begin, (int)fill);
+        rlm_kernels_ref.row_squares(matrix, columns, stride, squares.want, begin, rows);
+        kernels->row_squares(matrix, columns, stride, squares.got, begin, rows);
+        pair_compare(&squares, "row_squares", "squares", shape);
+        buffers_release();
+    }
+}

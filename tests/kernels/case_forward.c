@@ -1,0 +1,116 @@
+/* forward against the reference: z in both layouts, gates, counts, margins, sums and the verdict on
+ * finiteness. */
+#include <math.h>
+#include <stdio.h>
+
+#include "kernels/levels.h"
+#include "support.h"
+
+struct outputs {
+    struct pair z, z_features, gates, active, margin, sum;
+};
+
+struct job {
+    const struct rlm_kernels *kernels;
+    struct rlm_forward *arguments;
+    bool finite;
+};
+
+static void range(void *context, size_t begin, size_t end)
+{
+    struct job *job = context;
+    job->finite = job->kernels->forward(job->arguments, begin, end) && job->finite;
+}
+
+static struct outputs outputs_take(struct random *r, size_t batch, size_t units)
+{
+    size_t panels = rlm_divide_up(batch, RLM_LANES);
+    float *margin = floats_take(r, FILL_PLAIN, units);
+    for (size_t n = 0; n < units; n++)
+        margin[n] = random_one_in(r, 2) ? -INFINITY : margin[n];
+    double *sum = buffer_take(units * RLM_LANES, sizeof *sum);
+    for (size_t i = 0; i < units * RLM_LANES; i++)
+        sum[i] = (double)(random_unit(r) + 1);
+    return (struct outputs){
+        .z = pair_of(NULL, sample_panels_size(batch, units), sizeof(float)),
+        .z_features = pair_of(NULL, feature_panels_size(batch, units), sizeof(float)),
+        .gates = pair_of(NULL, panels * units, sizeof(uint16_t)),
+        .active = pair_of(NULL, units, sizeof(uint32_t)),
+        .margin = pair_of(margin, units, sizeof(float)),
+        .sum = pair_of(sum, units * RLM_LANES, sizeof(double)),
+    };
+}
+
+/* `wanted` has a bit for each output that is optional. */
+static void outputs_set(struct rlm_forward *a, const struct outputs *o, bool got, unsigned wanted)
+{
+    a->z = got ? o->z.got : o->z.want;
+    a->z_features = wanted & 1 ? (got ? o->z_features.got : o->z_features.want) : NULL;
+    a->gates = wanted & 2 ? (got ? o->gates.got : o->gates.want) : NULL;
+    a->active = wanted & 4 ? (got ? o->active.got : o->active.want) : NULL;
+    a->margin = wanted & 8 ? (got ? o->margin.got : o->margin.want) : NULL;
+    a->sum = wanted & 16 ? (got ? o->sum.got : o->sum.want) : NULL;
+}
+
+static void outputs_compare(const struct outputs *o, const char *shape)
+{
+    pair_compare(&o->z, "forward", "z", shape);
+    pair_compare(&o->z_features, "forward", "z_features", shape);
+    pair_compare(&o->gates, "forward", "gates", shape);
+    pair_compare(&o->active, "forward", "active", shape);
+    pair_compare(&o->margin, "forward", "margin", shape);
+    pair_compare(&o->sum, "forward", "sum", shape);
+}
+
+static float *biases(struct random *r, enum fill fill, size_t units)
+{
+    float *bias = floats_take(r, fill, units);
+    for (size_t n = 0; n < units; n++)
+        if (random_one_in(r, 4)) /* a unit that no sample opens */
+            bias[n] = -1e9f;
+    return bias;
+}
+
+static void once(const struct rlm_kernels *kernels, struct random *r, size_t batch, size_t features,
+                 size_t units)
+{
+    char shape[128];
+    enum fill fill = FILL_PLAIN + random_below(r, FILL_KINDS - FILL_PLAIN);
+    size_t stride = rlm_round_up(features, RLM_LANES) + RLM_LANES * random_below(r, 2);
+    unsigned wanted = (unsigned)random_below(r, 32);
+    struct rlm_forward a = {
+        .batch = batch,
+        .in_features = features,
+        .out_features = units,
+        .x = sample_panels(r, fill, batch, features),
+        .weight = weight_matrix(r, random_one_in(r, 2) ? fill : FILL_PLAIN, units, features, stride),
+        .stride = stride,
+        .bias = biases(r, fill, units),
+        .relu = !random_one_in(r, 4),
+    };
+    snprintf(shape, sizeof shape, "batch %zu, in %zu, out %zu, fill %d, relu %d, wanted %u", batch, features,
+             units, (int)fill, a.relu, wanted);
+    struct outputs o = outputs_take(r, batch, units);
+    outputs_set(&a, &o, false, wanted);
+    bool finite = rlm_kernels_ref.forward(&a, 0, units);
+    outputs_set(&a, &o, true, wanted);
+    struct job job = {kernels, &a, true};
+    in_ranges(r, units, range, &job);
+    outputs_compare(&o, shape);
+    if (job.finite != finite)
+        fail("forward: says finite %d, the reference %d (%s)", job.finite, finite, shape);
+    buffers_release();
+}
+
+void check_forward(const struct rlm_kernels *kernels, struct random *r, size_t rounds)
+{
+    for (size_t batch = 1; batch <= 40; batch++)
+        once(kernels, r, batch, 1 + random_below(r, 40), 1 + random_below(r, 60));
+    for (size_t units = 1; units <= 50; units++)
+        once(kernels, r, 1 + random_below(r, 40), 1 + random_below(r, 40), units);
+    for (size_t i = 0; i < rounds; i++)
+        once(kernels, r, random_dimension(r, 130), random_dimension(r, 300), random_dimension(r, 130));
+    once(kernels, r, 33, 1023, 20); /* around the cut of long sums */
+    once(kernels, r, 33, 1024, 20);
+    once(kernels, r, 33, 2049, 20);
+}
