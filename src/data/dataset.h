@@ -12,12 +12,13 @@ struct relume_dataset {
     relume_element element;
     size_t features, outputs;
     size_t train_samples, test_samples;
-    void *x;           /* [train_samples + test_samples, features]: uint8_t or float */
-    uint32_t *labels;  /* [samples] or NULL */
-    float *targets;    /* [samples, outputs] or NULL */
+    void *x;            /* [train_samples + test_samples, features]: uint8_t or float */
+    uint32_t *labels;   /* [samples] or NULL */
+    float *targets;     /* [samples, outputs] or NULL */
     char **class_names; /* [outputs] with classification */
     size_t image_rows, image_columns;
     relume_scaling scaling;
+    float *scaling_values; /* what scaling points into */
     uint64_t fingerprint;
 };
 

@@ -55,9 +55,8 @@ bool rlm_dtype_fits_f32(enum rlm_dtype dtype)
 
 enum rlm_dtype rlm_dtype_kept(enum rlm_dtype dtype, enum rlm_reading reading)
 {
-    if (reading == RLM_READ_STORED)
-        return dtype;
-    return dtype == RLM_U8 || dtype == RLM_BOOL ? RLM_U8 : RLM_F32;
+    bool as_it_is = reading == RLM_READ_STORED || dtype == RLM_U8 || dtype == RLM_BOOL;
+    return as_it_is ? dtype : RLM_F32;
 }
 
 float rlm_half_to_f32(unsigned bits)

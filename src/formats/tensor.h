@@ -45,8 +45,8 @@ struct rlm_tensor {
     void *data;                 /* [count] of dtype, by rlm_alloc; NULL: not read */
 };
 
-/* What a reader makes of the values: the file's own kind, or what a dataset keeps: U8 for u8 and bool, F32
- * for all else (rounded to nearest where the kind is wider). */
+/* What a reader makes of the values: the file's own kind, or what a dataset keeps: U8 and BOOL (bytes of 0
+ * and 1) as they are, F32 for all else (rounded to nearest where the kind is wider). */
 enum rlm_reading { RLM_READ_STORED, RLM_READ_FEATURES };
 
 /* Bytes of one value; the name as safetensors writes it; the kind of that name, RLM_DTYPE_COUNT for none. */

@@ -1,0 +1,237 @@
+/* See assemble.h. */
+#include "data/assemble.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/checked.h"
+#include "base/error.h"
+#include "data/classes.h"
+#include "data/fingerprint.h"
+#include "data/holdout.h"
+#include "data/scaling.h"
+
+static const char *target_text(enum rlm_target_kind kind)
+{
+    switch (kind) {
+    case RLM_TARGET_INTEGER:
+        return "whole numbers as labels";
+    case RLM_TARGET_TEXT:
+        return "texts as labels";
+    case RLM_TARGET_FLOAT:
+        return "floating-point targets";
+    case RLM_TARGET_NONE:
+        break;
+    }
+    return "no labels or targets";
+}
+
+static const char *element_text(const struct rlm_part *part)
+{
+    return part->element == RELUME_F32 ? "floating-point numbers"
+           : part->divisor == 1.0f     ? "truth values"
+                                       : "bytes";
+}
+
+/* The two splits hold the same kind of thing. */
+static relume_status check_match(const char *name, const struct rlm_part *train, const struct rlm_part *test,
+                                 relume_error *error)
+{
+    rlm_error_clear(error);
+    rlm_error_at_file(error, test->file);
+    if (test->features != train->features)
+        return rlm_error_set(error, RELUME_MISMATCH,
+                             "%.300s: the training split has %zu features, the test split %zu", name,
+                             train->features, test->features);
+    if (test->element != train->element || (test->divisor == 1.0f) != (train->divisor == 1.0f))
+        return rlm_error_set(error, RELUME_MISMATCH,
+                             "%.300s: the training features are %s, those of the test split %s", name,
+                             element_text(train), element_text(test));
+    if (test->targets.kind != train->targets.kind)
+        return rlm_error_set(error, RELUME_MISMATCH,
+                             "%.300s: the training split has %s, the test split has %s", name,
+                             target_text(train->targets.kind), target_text(test->targets.kind));
+    if (test->targets.outputs != train->targets.outputs)
+        return rlm_error_set(error, RELUME_MISMATCH,
+                             "%.300s: the training split has %zu targets a sample, the test split %zu", name,
+                             train->targets.outputs, test->targets.outputs);
+    return RELUME_OK;
+}
+
+/* The rows of the test part behind those of the training part, in the training part's block. */
+static relume_status join(const relume_allocator *allocator, void **train, size_t train_bytes,
+                          const void *test, size_t test_bytes, relume_error *error)
+{
+    size_t bytes;
+    void *joined =
+        rlm_size_add(train_bytes, test_bytes, &bytes) ? rlm_realloc(allocator, *train, bytes, 1) : NULL;
+    if (!joined)
+        return rlm_error_memory(error, test_bytes, "the test split");
+    memcpy((char *)joined + train_bytes, test, test_bytes);
+    *train = joined;
+    return RELUME_OK;
+}
+
+static relume_status take_features(relume_dataset *dataset, struct rlm_parts *parts, relume_error *error)
+{
+    size_t row = parts->train.features * (parts->train.element == RELUME_U8 ? 1 : sizeof(float));
+    if (parts->test.samples)
+        RLM_TRY(join(&dataset->engine->allocator, &parts->train.x, parts->train.samples * row, parts->test.x,
+                     parts->test.samples * row, error));
+    rlm_free(parts->test.x); /* half of the peak of memory */
+    parts->test.x = NULL;
+    dataset->x = parts->train.x;
+    parts->train.x = NULL;
+    dataset->element = parts->train.element;
+    dataset->features = parts->train.features;
+    dataset->train_samples = parts->train.samples;
+    dataset->test_samples = parts->test.samples;
+    dataset->image_rows = parts->train.image_rows;
+    dataset->image_columns = parts->train.image_columns;
+    return RELUME_OK;
+}
+
+/* Numbers the labels of both parts by the classes of the training part, whose names the dataset takes. */
+static relume_status number_labels(relume_dataset *dataset, struct rlm_classes *classes,
+                                   const struct rlm_parts *parts, relume_error *error)
+{
+    const relume_allocator *allocator = &dataset->engine->allocator;
+    size_t samples = parts->train.samples + parts->test.samples;
+    dataset->labels = rlm_alloc(allocator, samples, sizeof *dataset->labels);
+    if (!dataset->labels)
+        return rlm_error_memory(error, samples * sizeof *dataset->labels, "labels");
+    RLM_TRY(rlm_classes_number(classes, allocator, &parts->train, dataset->labels, error));
+    if (parts->test.samples)
+        RLM_TRY(rlm_classes_number(classes, allocator, &parts->test, dataset->labels + parts->train.samples,
+                                   error));
+    dataset->class_names = classes->names;
+    dataset->outputs = classes->count;
+    classes->names = NULL;
+    return RELUME_OK;
+}
+
+/* Names that come with the data ("Trouser") replace numbers 0, 1, … when there are as many. */
+static relume_status rename_classes(relume_dataset *dataset, const struct rlm_parts *parts,
+                                    relume_error *error)
+{
+    for (size_t i = 0; parts->class_count == dataset->outputs && i < dataset->outputs; i++) {
+        char *name = rlm_strdup(&dataset->engine->allocator, parts->class_names[i]);
+        if (!name)
+            return rlm_error_memory(error, strlen(parts->class_names[i]), "class names");
+        rlm_free(dataset->class_names[i]);
+        dataset->class_names[i] = name;
+    }
+    return RELUME_OK;
+}
+
+static relume_status take_labels(relume_dataset *dataset, const struct rlm_parts *parts, relume_error *error)
+{
+    const relume_allocator *allocator = &dataset->engine->allocator;
+    struct rlm_classes classes = {0}, test = {0};
+    relume_status status = rlm_classes_init(&classes, allocator, &parts->train, error);
+    if (status == RELUME_OK && parts->test.samples)
+        status = rlm_classes_init(&test, allocator, &parts->test, error);
+    if (status == RELUME_OK)
+        status = rlm_classes_check(&classes, &test, &parts->test, error);
+    if (status == RELUME_OK)
+        status = number_labels(dataset, &classes, parts, error);
+    if (status == RELUME_OK)
+        status = rename_classes(dataset, parts, error);
+    rlm_classes_deinit(&classes);
+    rlm_classes_deinit(&test);
+    return status;
+}
+
+static relume_status take_floats(relume_dataset *dataset, struct rlm_parts *parts, relume_error *error)
+{
+    struct rlm_targets *train = &parts->train.targets, *test = &parts->test.targets;
+    void *floats = train->floats;
+    train->floats = NULL; /* the block may move */
+    relume_status status = RELUME_OK;
+    if (parts->test.samples)
+        status =
+            join(&dataset->engine->allocator, &floats, parts->train.samples * train->outputs * sizeof(float),
+                 test->floats, parts->test.samples * train->outputs * sizeof(float), error);
+    dataset->targets = floats;
+    dataset->outputs = train->outputs;
+    return status;
+}
+
+static relume_status take_targets(relume_dataset *dataset, struct rlm_parts *parts, relume_error *error)
+{
+    switch (parts->train.targets.kind) {
+    case RLM_TARGET_NONE:
+        dataset->task = RELUME_UNLABELLED;
+        return RELUME_OK;
+    case RLM_TARGET_FLOAT:
+        dataset->task = RELUME_REGRESSION;
+        return take_floats(dataset, parts, error);
+    case RLM_TARGET_INTEGER:
+    case RLM_TARGET_TEXT:
+        break;
+    }
+    dataset->task = RELUME_CLASSIFICATION;
+    return take_labels(dataset, parts, error);
+}
+
+static relume_status check_holdout(const relume_dataset *dataset, double holdout, relume_error *error)
+{
+    rlm_error_clear(error);
+    if (!(holdout >= 0 && holdout < 1))
+        return rlm_error_set(error, RELUME_USAGE, "the holdout is %g; a share from 0 to below 1 was expected",
+                             holdout);
+    if (holdout > 0 && dataset->test_samples)
+        return rlm_error_set(error, RELUME_USAGE,
+                             "%.300s: has a test split of %zu samples; leave out the holdout of %g",
+                             dataset->name, dataset->test_samples, holdout);
+    return RELUME_OK;
+}
+
+relume_status rlm_dataset_finish(relume_dataset *dataset, const relume_dataset_options *options,
+                                 float divisor, relume_error *error)
+{
+    RLM_TRY(check_holdout(dataset, options->holdout, error));
+    if (options->need_targets && dataset->task == RELUME_UNLABELLED)
+        return rlm_error_set(error, RELUME_BAD_DATA,
+                             "%.300s: has no labels or targets, which are needed here", dataset->name);
+    if (options->holdout > 0)
+        RLM_TRY(rlm_dataset_hold_out(dataset, options->holdout, options->seed, error));
+    RLM_TRY(options->standardize ? rlm_scaling_standardize(dataset, error)
+                                 : rlm_scaling_uniform(dataset, divisor, error));
+    dataset->fingerprint = rlm_dataset_fingerprint(dataset);
+    return RELUME_OK;
+}
+
+static relume_status assemble(relume_dataset *dataset, const char *name, struct rlm_parts *parts,
+                              const relume_dataset_options *options, relume_error *error)
+{
+    dataset->name = rlm_strdup(&dataset->engine->allocator, name);
+    if (!dataset->name)
+        return rlm_error_memory(error, strlen(name), "a name");
+    if (parts->test.samples) {
+        size_t samples = parts->train.samples + parts->test.samples;
+        RLM_TRY(check_match(name, &parts->train, &parts->test, error));
+        if (samples >= UINT32_MAX)
+            return rlm_error_set(error, RELUME_BAD_DATA,
+                                 "%.300s: %zu samples; at most 4294967294 can be held", name, samples);
+    }
+    RLM_TRY(take_targets(dataset, parts, error));
+    RLM_TRY(take_features(dataset, parts, error));
+    return rlm_dataset_finish(dataset, options, parts->train.divisor, error);
+}
+
+relume_status rlm_dataset_assemble(relume_engine *engine, const char *name, struct rlm_parts *parts,
+                                   const relume_dataset_options *options, relume_dataset **dataset,
+                                   relume_error *error)
+{
+    relume_dataset *made = rlm_alloc_zero(&engine->allocator, 1, sizeof *made);
+    if (!made)
+        return rlm_error_memory(error, sizeof *made, "a dataset");
+    made->engine = engine;
+    relume_status status = assemble(made, name, parts, options, error);
+    if (status == RELUME_OK)
+        *dataset = made;
+    else
+        relume_dataset_destroy(made);
+    return status;
+}

@@ -1,0 +1,214 @@
+/* See part.h: what the readers share. */
+#include "data/part.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/bits.h"
+#include "base/checked.h"
+#include "base/error.h"
+#include "formats/source.h"
+
+void rlm_targets_deinit(struct rlm_targets *targets)
+{
+    for (size_t i = 0; targets->texts && i < targets->text_count; i++)
+        rlm_free(targets->texts[i]);
+    rlm_free(targets->texts);
+    rlm_free(targets->text);
+    rlm_free(targets->integers);
+    rlm_free(targets->floats);
+    *targets = (struct rlm_targets){0};
+}
+
+void rlm_part_deinit(struct rlm_part *part)
+{
+    rlm_free(part->file);
+    rlm_free(part->item);
+    rlm_free(part->x);
+    rlm_targets_deinit(&part->targets);
+    *part = (struct rlm_part){0};
+}
+
+void rlm_parts_deinit(struct rlm_parts *parts)
+{
+    rlm_part_deinit(&parts->train);
+    rlm_part_deinit(&parts->test);
+    *parts = (struct rlm_parts){0};
+}
+
+relume_status rlm_part_name(struct rlm_part *part, const relume_allocator *allocator, const char *file,
+                            const char *item, relume_error *error)
+{
+    part->file = rlm_strdup(allocator, file);
+    part->item = item ? rlm_strdup(allocator, item) : NULL;
+    return part->file && (part->item || !item) ? RELUME_OK : rlm_error_memory(error, strlen(file), "a name");
+}
+
+/* "FILE, ITEM" or "FILE" for messages. */
+static const char *place_text(char text[320], const char *file, const char *item)
+{
+    (void)snprintf(text, 320, "%.200s%s%.100s", file, item ? ", " : "", item ? item : "");
+    return text;
+}
+
+static relume_status refuse(relume_error *error, relume_status status, const char *file, const char *item,
+                            const char *found, const char *expected)
+{
+    char place[320];
+    rlm_error_clear(error);
+    rlm_error_at_file(error, file);
+    if (item)
+        rlm_error_at_item(error, item);
+    return rlm_error_set(error, status, "%s: %s; %s", place_text(place, file, item), found, expected);
+}
+
+/* Whether some exponent is all ones: NaN or infinite. Written so that a compiler makes vector code of it. */
+static bool has_nonfinite(const float *values, size_t count)
+{
+    uint32_t found = 0;
+    for (size_t i = 0; i < count; i++)
+        found |= (rlm_float_bits(values[i]) & 0x7f800000u) == 0x7f800000u;
+    return found != 0;
+}
+
+relume_status rlm_check_finite(const float *values, size_t rows, size_t columns, const char *file,
+                               const char *item, relume_error *error)
+{
+    char place[320];
+    size_t row = 0;
+    while (row < rows && !has_nonfinite(values + row * columns, columns))
+        row++;
+    if (row == rows)
+        return RELUME_OK;
+    const float *at = values + row * columns;
+    while (!has_nonfinite(at, 1))
+        at++;
+    size_t column = (size_t)(at - (values + row * columns));
+    bool nan = (rlm_float_bits(*at) & 0x7fffffu) != 0;
+    rlm_error_clear(error);
+    rlm_error_at_line(error, file, row + 1, column + 1);
+    if (item)
+        rlm_error_at_item(error, item);
+    return rlm_error_set(error, RELUME_BAD_DATA,
+                         "%s: row %zu, column %zu (counted from 1) %s; every value must be finite",
+                         place_text(place, file, item), row + 1, column + 1,
+                         nan ? "is NaN" : "is infinite, or too large for float32");
+}
+
+/* Dimensions after the first that are images: [rows, columns], [1, rows, columns] or [rows, columns, 1]. */
+static void take_image_shape(struct rlm_part *part, const struct rlm_tensor *tensor)
+{
+    const size_t *shape = tensor->shape;
+    size_t first = tensor->rank == 4 && shape[1] == 1 ? 2 : 1;
+    bool image = tensor->rank == 3 || first == 2 || (tensor->rank == 4 && shape[3] == 1);
+    part->image_rows = image ? shape[first] : 0;
+    part->image_columns = image ? shape[first + 1] : 0;
+}
+
+relume_status rlm_part_take_features(struct rlm_part *part, struct rlm_tensor *tensor, relume_error *error)
+{
+    char shape[96], found[128];
+    (void)snprintf(found, sizeof found, "the features have the shape %s",
+                   rlm_tensor_shape_text(tensor, shape, sizeof shape));
+    if (tensor->rank < 2)
+        return refuse(error, RELUME_BAD_DATA, part->file, part->item, found,
+                      "[samples, features] or [samples, rows, columns] was expected");
+    if (tensor->count == 0)
+        return refuse(error, RELUME_BAD_DATA, part->file, part->item, found,
+                      "at least one sample and feature is needed");
+    if (tensor->shape[0] >= UINT32_MAX)
+        return refuse(error, RELUME_BAD_DATA, part->file, part->item, found,
+                      "at most 4294967294 samples can be held");
+    size_t samples = tensor->shape[0], features = tensor->count / samples;
+    if (tensor->dtype == RLM_F32)
+        RLM_TRY(rlm_check_finite(tensor->data, samples, features, part->file, part->item, error));
+    part->samples = samples;
+    part->features = features;
+    part->element = tensor->dtype == RLM_F32 ? RELUME_F32 : RELUME_U8;
+    part->divisor = tensor->dtype == RLM_U8 ? 255.0f : 1.0f;
+    take_image_shape(part, tensor);
+    part->x = tensor->data;
+    tensor->data = NULL;
+    return RELUME_OK;
+}
+
+static int64_t integer_at(const struct rlm_tensor *tensor, size_t index)
+{
+    const unsigned char *at = (const unsigned char *)tensor->data + index * rlm_dtype_size(tensor->dtype);
+    uint64_t bits = 0;
+    memcpy(&bits, at, rlm_dtype_size(tensor->dtype));
+    switch (tensor->dtype) {
+    case RLM_I8:
+        return (int8_t)bits;
+    case RLM_I16:
+        return (int16_t)bits;
+    case RLM_I32:
+        return (int32_t)bits;
+    default: /* unsigned kinds, and those of 64 bits */
+        return (int64_t)bits;
+    }
+}
+
+static relume_status add_integers(struct rlm_targets *targets, const relume_allocator *allocator,
+                                  const struct rlm_tensor *tensor, const char *file, const char *item,
+                                  relume_error *error)
+{
+    targets->integers = rlm_alloc(allocator, tensor->count, sizeof *targets->integers);
+    if (!targets->integers)
+        return rlm_error_memory(error, tensor->count * sizeof *targets->integers, "labels");
+    for (size_t i = 0; i < tensor->count; i++) {
+        targets->integers[i] = integer_at(tensor, i);
+        if (tensor->dtype == RLM_U64 && targets->integers[i] < 0) {
+            char found[96];
+            (void)snprintf(found, sizeof found, "the label of row %zu is %" PRIu64, i + 1,
+                           (uint64_t)targets->integers[i]);
+            return refuse(error, RELUME_BAD_DATA, file, item, found, "labels are whole numbers below 2^63");
+        }
+    }
+    targets->kind = RLM_TARGET_INTEGER;
+    return RELUME_OK;
+}
+
+static relume_status add_floats(struct rlm_targets *targets, const relume_allocator *allocator,
+                                const struct rlm_tensor *tensor, const char *file, const char *item,
+                                relume_error *error)
+{
+    targets->outputs = tensor->count / tensor->shape[0];
+    targets->floats = rlm_alloc(allocator, tensor->count, sizeof *targets->floats);
+    if (!targets->floats)
+        return rlm_error_memory(error, tensor->count * sizeof *targets->floats, "targets");
+    rlm_values_to_f32(tensor->dtype, tensor->data, targets->floats, tensor->count);
+    targets->kind = RLM_TARGET_FLOAT;
+    return rlm_check_finite(targets->floats, tensor->shape[0], targets->outputs, file, item, error);
+}
+
+relume_status rlm_part_add_targets(struct rlm_part *part, const relume_allocator *allocator,
+                                   const struct rlm_tensor *tensor, const char *file, const char *item,
+                                   relume_error *error)
+{
+    char shape[96], found[160];
+    (void)snprintf(found, sizeof found, "the targets have the shape %s",
+                   rlm_tensor_shape_text(tensor, shape, sizeof shape));
+    if (tensor->rank == 0 || tensor->rank > 2 || tensor->count == 0)
+        return refuse(error, RELUME_BAD_DATA, file, item, found,
+                      "[samples] or [samples, outputs] was expected");
+    bool floats = rlm_dtype_is_float(tensor->dtype);
+    if (tensor->rank == 2 && tensor->shape[1] != 1 && !floats)
+        return refuse(error, RELUME_BAD_DATA, file, item, found,
+                      "one whole number a sample was expected (of one-hot rows, numpy.argmax(y, axis=1))");
+    if (tensor->shape[0] != part->samples) {
+        char expected[96];
+        (void)snprintf(expected, sizeof expected, "one a sample was expected, %zu in all", part->samples);
+        return refuse(error, RELUME_MISMATCH, file, item, found, expected);
+    }
+    struct rlm_targets targets = {0};
+    relume_status status = floats ? add_floats(&targets, allocator, tensor, file, item, error)
+                                  : add_integers(&targets, allocator, tensor, file, item, error);
+    if (status == RELUME_OK)
+        part->targets = targets;
+    else
+        rlm_targets_deinit(&targets);
+    return status;
+}
