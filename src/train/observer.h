@@ -1,5 +1,5 @@
-/* What the trainer shows of a step to whoever watches: the gate bits the forward kernel has written anyway. The trainer knows
- * no census; a watcher must not change anything and must be quick. */
+/* What the trainer shows of a step to whoever watches: the gate bits the forward kernel has written anyway.
+ * The trainer knows no census; a watcher must not change anything and must be quick. */
 #ifndef RLM_TRAIN_OBSERVER_H
 #define RLM_TRAIN_OBSERVER_H
 
@@ -16,12 +16,14 @@ struct rlm_step_view {
     uint64_t step;  /* the update this step makes, from 1 */
     uint64_t epoch; /* the epoch it belongs to, from 1 */
     size_t batch;
-    size_t layers;                       /* hidden layers */
-    const struct rlm_layer_step *layer;  /* [layers] */
+    size_t layers;                      /* hidden layers */
+    const struct rlm_layer_step *layer; /* [layers] */
 };
 
 struct rlm_observer {
-    void (*stepped)(void *user, const struct rlm_step_view *view); /* after forward, loss, backward and update of a step */
+    void (*stepped)(
+        void *user,
+        const struct rlm_step_view *view); /* after forward, loss, backward and update of a step */
     void *user;
 };
 

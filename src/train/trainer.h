@@ -1,5 +1,5 @@
-/* What run/ and autopsy/ need of a trainer beyond the public header: observing, saving and restoring its state, and
- * repeating a step. */
+/* What run/ and autopsy/ need of a trainer beyond the public header: observing, saving and restoring its
+ * state, and repeating a step. */
 #ifndef RLM_TRAIN_TRAINER_H
 #define RLM_TRAIN_TRAINER_H
 
@@ -9,25 +9,29 @@
 /* One observer at a time; NULL takes it off. Copied. */
 void rlm_trainer_observe(relume_trainer *trainer, const struct rlm_observer *observer);
 
-/* Optimizer state beside layer `index`'s parameters: 0, 1 or 2 tensors a parameter, in the weight's layout. */
+/* Optimizer state beside layer `index`'s parameters: 0, 1 or 2 tensors a parameter, in the weight's layout.
+ */
 struct rlm_slot {
     const char *suffix; /* "velocity", or "m" and "v" */
     float *weight;      /* [out_features, stride of the layer] */
     float *bias;        /* [out_features] */
 };
-size_t rlm_trainer_slots(const relume_trainer *trainer); /* 0 SGD, 1 momentum and nesterov, 2 adam and adamw */
+size_t
+rlm_trainer_slots(const relume_trainer *trainer); /* 0 SGD, 1 momentum and nesterov, 2 adam and adamw */
 struct rlm_slot rlm_trainer_get_slot(const relume_trainer *trainer, size_t layer, size_t slot);
 
-/* The scalars of the state. With the weights and slots they are all that a checkpoint needs to go on bit for bit. */
+/* The scalars of the state. With the weights and slots they are all that a checkpoint needs to go on bit for
+ * bit. */
 struct rlm_trainer_state {
-    uint64_t step;           /* updates done */
-    double epoch_loss;       /* sum of sample losses over the current epoch so far */
-    uint64_t epoch_correct;  /* samples classified correctly in it */
-    uint64_t epoch_samples;  /* samples trained on in it */
+    uint64_t step;          /* updates done */
+    double epoch_loss;      /* sum of sample losses over the current epoch so far */
+    uint64_t epoch_correct; /* samples classified correctly in it */
+    uint64_t epoch_samples; /* samples trained on in it */
 };
 struct rlm_trainer_state rlm_trainer_get_state(const relume_trainer *trainer);
 /* The caller has put back weights and slots. USAGE when the step is beyond the last. */
-relume_status rlm_trainer_set_state(relume_trainer *trainer, const struct rlm_trainer_state *state, relume_error *error);
+relume_status rlm_trainer_set_state(relume_trainer *trainer, const struct rlm_trainer_state *state,
+                                    relume_error *error);
 
 /* The learning rate of update `step` (from 1) under these options, `steps` in all. */
 double rlm_schedule_rate(const relume_trainer_options *options, uint64_t step, uint64_t steps);

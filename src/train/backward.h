@@ -1,0 +1,37 @@
+/* The way back: from the gradient of the logits to every parameter, layer by layer from the last.
+ *
+ *     dlogits ─ out ─> dz ─ h2 ─> dz ─ h1
+ *                 │        │        └ each layer: its input's gradient with the weights as they are, then its
+ * own update, update   update     which happens inside the kernel while the gradient is in registers
+ */
+#ifndef RLM_TRAIN_BACKWARD_H
+#define RLM_TRAIN_BACKWARD_H
+
+#include "network/forward.h"
+
+/* What becomes of a layer's gradient: an update with its state, or, with the kind STORE, the gradient itself.
+ */
+struct rlm_layer_update {
+    struct rlm_update weight, bias;
+    float *weight_s1, *weight_s2, *bias_s1, *bias_s2; /* NULL where the kind has none */
+    float *dweight, *dbias;                           /* with STORE, in the layout of weight and bias */
+};
+
+struct rlm_backward {
+    float *dlogits;                 /* sample panels [batch, outputs]: the loss writes them here */
+    struct rlm_layer_update *layer; /* [layers], set by the caller */
+    bool dense;                     /* do not pass over units whose update is known to change nothing */
+    /* private */
+    float *dz[2]; /* sample panels [batch, widest layer], taking turns */
+    struct rlm_arena arena;
+};
+
+/* Buffers for passes of up to `capacity` samples with RLM_PASS_GATES, _ACTIVE and _FEATURES. NO_MEMORY. */
+relume_status rlm_backward_init(struct rlm_backward *backward, const relume_network *network, size_t capacity,
+                                relume_error *error);
+void rlm_backward_deinit(struct rlm_backward *backward);
+
+/* Goes back over the batch `pass` has just run. Overwrites dlogits. Allocates nothing. */
+void rlm_backward_run(struct rlm_backward *backward, const struct rlm_pass *pass);
+
+#endif

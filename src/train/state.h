@@ -1,0 +1,43 @@
+/* The inside of a trainer: what create allocates and a step uses. Seen by trainer.c and step.c only. */
+#ifndef RLM_TRAIN_STATE_H
+#define RLM_TRAIN_STATE_H
+
+#include "network/loss.h"
+#include "train/backward.h"
+#include "train/trainer.h"
+
+/* A gradient to be clipped: kept as a whole before anything moves. */
+struct rlm_gradient {
+    float *weight, *bias; /* in the layout of the layer's */
+};
+
+struct relume_trainer {
+    relume_network *network;
+    const relume_dataset *dataset;
+    relume_trainer_options options; /* points: into the arena */
+    struct rlm_rows rows;           /* of the training split */
+    size_t batch_size;              /* not above the samples there are */
+    uint64_t steps_per_epoch, steps;
+
+    uint32_t *order;      /* [samples]: rows in the order of epoch order_epoch; NULL without shuffling */
+    uint64_t order_epoch; /* from 0; UINT64_MAX: none yet */
+
+    struct rlm_pass pass;
+    struct rlm_loss_pass loss;
+    struct rlm_backward backward;
+    size_t slot_count;
+    struct rlm_slot *slots;         /* [layers][slot_count] */
+    struct rlm_gradient *gradients; /* [layers] with clip_norm, else NULL */
+    double *squares;                /* [widest layer] with clip_norm */
+
+    struct rlm_observer observer;
+    struct rlm_layer_step *views; /* [hidden layers] */
+
+    uint64_t step; /* updates done */
+    struct rlm_loss_sum epoch_sum;
+    double step_seconds;
+    uint64_t samples;
+    struct rlm_arena arena; /* order, slots, gradients, squares, views, points */
+};
+
+#endif

@@ -1,0 +1,267 @@
+/* One step: gather, forward, loss, backward, update. Everything that can be found wrong is found before
+ * anything moves, so after a failure the weights are those before the step. Nothing is allocated here. */
+#include <math.h>
+#include <stdio.h>
+
+#include "base/checked.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/rng.h"
+#include "network/range.h"
+#include "train/optimizer.h"
+#include "train/state.h"
+
+/* ---- the batch ---- */
+
+/* The order of an epoch follows from the seed and the epoch alone. */
+static void order_prepare(relume_trainer *trainer, uint64_t epoch)
+{
+    if (!trainer->order || trainer->order_epoch == epoch)
+        return;
+    struct rlm_rng rng = {trainer->options.seed, RLM_RNG_SHUFFLE, epoch};
+    rlm_rng_shuffle(&rng, trainer->order, trainer->rows.count);
+    trainer->order_epoch = epoch;
+}
+
+static struct rlm_batch batch_next(relume_trainer *trainer)
+{
+    order_prepare(trainer, trainer->step / trainer->steps_per_epoch);
+    size_t begin = (size_t)(trainer->step % trainer->steps_per_epoch) * trainer->batch_size;
+    return (struct rlm_batch){
+        .dataset = trainer->dataset,
+        .index = trainer->order ? trainer->order + begin : NULL, /* training rows come first in a dataset */
+        .first = trainer->rows.first + begin,
+        .count = rlm_size_min(trainer->batch_size, trainer->rows.count - begin),
+    };
+}
+
+/* ---- divergence ---- */
+
+/* DIVERGED: "step 143 (epoch 1): " + what + where the weights stand + what to do. */
+static relume_status diverged(const relume_trainer *trainer, const char *unit, const char *what,
+                              relume_error *error)
+{
+    uint64_t step = trainer->step + 1, epoch = trainer->step / trainer->steps_per_epoch + 1;
+    rlm_error_clear(error);
+    rlm_error_at_item(error, unit);
+    return rlm_error_set(error, RELUME_DIVERGED,
+                         "step %llu (epoch %llu): %s; the weights are those before this step's update. "
+                         "Lower the learning rate (%g here), warm it up, or clip the gradient",
+                         (unsigned long long)step, (unsigned long long)epoch, what,
+                         rlm_schedule_rate(&trainer->options, step, trainer->steps));
+}
+
+static relume_status diverged_forward(const relume_trainer *trainer, const struct rlm_fault *fault,
+                                      relume_error *error)
+{
+    char unit[64], what[160];
+    (void)snprintf(unit, sizeof unit, "%s.%zu", trainer->network->layers[fault->layer].name, fault->unit);
+    (void)snprintf(what, sizeof what, "the pre-activation of unit %s is %g for training sample %zu", unit,
+                   (double)fault->value, fault->sample);
+    return diverged(trainer, unit, what, error);
+}
+
+/* The logits are finite, yet the loss is not: the largest logit of the first such sample has overflowed it.
+ */
+static relume_status diverged_loss(const relume_trainer *trainer, const struct rlm_batch *batch,
+                                   relume_error *error)
+{
+    size_t outputs = relume_network_get_out_features(trainer->network), place = 0, largest = 0;
+    while (place + 1 < batch->count && isfinite(trainer->loss.loss[place]))
+        place++;
+    const float *logits = trainer->pass.layer[trainer->network->layer_count - 1].z +
+                          place / RLM_LANES * outputs * RLM_LANES + place % RLM_LANES;
+    for (size_t n = 1; n < outputs; n++)
+        if (fabsf(logits[n * RLM_LANES]) > fabsf(logits[largest * RLM_LANES]))
+            largest = n;
+    char unit[64], what[160];
+    (void)snprintf(unit, sizeof unit, "out.%zu", largest);
+    (void)snprintf(what, sizeof what, "the loss of training sample %zu is %g (unit %s has the logit %g)",
+                   batch->index ? batch->index[place] : batch->first + place,
+                   (double)trainer->loss.loss[place], unit, (double)logits[largest * RLM_LANES]);
+    return diverged(trainer, unit, what, error);
+}
+
+/* ---- updates ---- */
+
+static void updates_set(relume_trainer *trainer, bool store)
+{
+    uint64_t step = trainer->step + 1;
+    double rate = rlm_schedule_rate(&trainer->options, step, trainer->steps);
+    struct rlm_update weight = {.kind = RLM_UPDATE_STORE}, bias = weight;
+    if (!store) {
+        weight = rlm_optimizer_update(&trainer->options, rate, step, false);
+        bias = rlm_optimizer_update(&trainer->options, rate, step, true);
+    }
+    for (size_t l = 0; l < trainer->network->layer_count; l++) {
+        trainer->backward.layer[l].weight = weight;
+        trainer->backward.layer[l].bias = bias;
+    }
+}
+
+struct squares_region {
+    const struct rlm_kernels *kernels;
+    const float *matrix;
+    size_t columns, stride;
+    double *squares;
+};
+
+static void squares_range(void *context, size_t begin, size_t end)
+{
+    const struct squares_region *region = context;
+    region->kernels->row_squares(region->matrix, region->columns, region->stride, region->squares, begin,
+                                 end);
+}
+
+/* Adds the squares of a layer's gradient to `sum`: weight rows in order, then the bias. False, with the first
+ * bad row, when one is not finite (a square of a float always fits a double). */
+static bool layer_squares(const relume_trainer *trainer, size_t index, double *sum, size_t *row)
+{
+    const struct rlm_layer *layer = &trainer->network->layers[index];
+    const struct rlm_gradient *gradient = &trainer->gradients[index];
+    struct squares_region region = {trainer->network->kernels, gradient->weight, layer->in_features,
+                                    layer->stride, trainer->squares};
+    rlm_range_run(trainer->network->engine->pool, layer->out_features,
+                  layer->out_features * layer->in_features, squares_range, &region);
+    for (*row = 0; *row < layer->out_features; ++*row) {
+        double squares = trainer->squares[*row];
+        if (!isfinite(squares) || !isfinite(gradient->bias[*row]))
+            return false;
+        *sum += squares;
+    }
+    double bias = 0.0;
+    trainer->network->kernels->row_squares(gradient->bias, layer->out_features,
+                                           rlm_round_up(layer->out_features, RLM_LANES), &bias, 0, 1);
+    *sum += bias;
+    return true;
+}
+
+struct apply_region {
+    const struct rlm_kernels *kernels;
+    struct rlm_apply arguments;
+};
+
+static void apply_range(void *context, size_t begin, size_t end)
+{
+    const struct apply_region *region = context;
+    region->kernels->apply(&region->arguments, begin, end);
+}
+
+static void layer_apply(const relume_trainer *trainer, size_t index, float scale)
+{
+    const struct rlm_layer *layer = &trainer->network->layers[index];
+    const struct rlm_layer_update *update = &trainer->backward.layer[index];
+    struct apply_region weight = {
+        .kernels = trainer->network->kernels,
+        .arguments = {.rows = layer->out_features,
+                      .columns = layer->in_features,
+                      .stride = layer->stride,
+                      .gradient = update->dweight,
+                      .gradient_scale = scale,
+                      .update = update->weight,
+                      .parameter = layer->weight,
+                      .s1 = update->weight_s1,
+                      .s2 = update->weight_s2},
+    };
+    rlm_range_run(trainer->network->engine->pool, layer->out_features,
+                  layer->out_features * layer->in_features, apply_range, &weight);
+    struct rlm_apply bias = {.rows = 1,
+                             .columns = layer->out_features,
+                             .stride = rlm_round_up(layer->out_features, RLM_LANES),
+                             .gradient = update->dbias,
+                             .gradient_scale = scale,
+                             .update = update->bias,
+                             .parameter = layer->bias,
+                             .s1 = update->bias_s1,
+                             .s2 = update->bias_s2};
+    trainer->network->kernels->apply(&bias, 0, 1);
+}
+
+/* Backward, the gradient's 2-norm, then the updates with the gradient scaled down to clip_norm where it is
+ * longer. The decay is no part of the norm, as in PyTorch's clip_grad_norm_. */
+static relume_status backward_clipped(relume_trainer *trainer, relume_error *error)
+{
+    updates_set(trainer, true);
+    rlm_backward_run(&trainer->backward, &trainer->pass);
+    double sum = 0.0;
+    for (size_t l = 0; l < trainer->network->layer_count; l++) {
+        size_t row;
+        if (layer_squares(trainer, l, &sum, &row))
+            continue;
+        char unit[64], what[120];
+        (void)snprintf(unit, sizeof unit, "%s.%zu", trainer->network->layers[l].name, row);
+        (void)snprintf(what, sizeof what, "the gradient of unit %s is not finite", unit);
+        return diverged(trainer, unit, what, error);
+    }
+    double norm = sqrt(sum);
+    float scale = norm > trainer->options.clip_norm ? (float)(trainer->options.clip_norm / norm) : 1.0f;
+    updates_set(trainer, false);
+    for (size_t l = 0; l < trainer->network->layer_count; l++)
+        layer_apply(trainer, l, scale);
+    return RELUME_OK;
+}
+
+/* ---- the step ---- */
+
+static void observer_tell(const relume_trainer *trainer, size_t batch)
+{
+    if (!trainer->observer.stepped)
+        return;
+    struct rlm_step_view view = {
+        .step = trainer->step,
+        .epoch = (trainer->step - 1) / trainer->steps_per_epoch + 1,
+        .batch = batch,
+        .layers = trainer->network->layer_count - 1,
+        .layer = trainer->views,
+    };
+    trainer->observer.stepped(trainer->observer.user, &view);
+}
+
+static relume_status step_batch(relume_trainer *trainer, const struct rlm_batch *batch, relume_error *error)
+{
+    struct rlm_fault fault;
+    if (!rlm_pass_run(&trainer->pass, batch, &fault))
+        return diverged_forward(trainer, &fault, error);
+    rlm_loss_run(&trainer->loss, &trainer->pass, batch, trainer->backward.dlogits);
+    struct rlm_loss_sum sum = {0};
+    if (trainer->step % trainer->steps_per_epoch != 0)
+        sum = trainer->epoch_sum;
+    rlm_loss_add(&trainer->loss, batch->count, &sum);
+    if (!isfinite(sum.loss))
+        return diverged_loss(trainer, batch, error);
+    if (trainer->gradients) {
+        RLM_TRY(backward_clipped(trainer, error));
+    } else {
+        updates_set(trainer, false);
+        rlm_backward_run(&trainer->backward, &trainer->pass);
+    }
+    trainer->epoch_sum = sum;
+    return RELUME_OK;
+}
+
+relume_status relume_trainer_step(relume_trainer *trainer, relume_error *error)
+{
+    if (trainer->step >= trainer->steps) {
+        rlm_error_clear(error);
+        return rlm_error_set(error, RELUME_USAGE, "all %llu steps of this training are done",
+                             (unsigned long long)trainer->steps);
+    }
+    double begin = rlm_clock_now();
+    struct rlm_batch batch = batch_next(trainer);
+    relume_status status = step_batch(trainer, &batch, error);
+    trainer->step_seconds += rlm_clock_now() - begin;
+    if (status != RELUME_OK)
+        return status;
+    trainer->step++;
+    trainer->samples += batch.count;
+    observer_tell(trainer, batch.count);
+    return RELUME_OK;
+}
+
+relume_status relume_trainer_epoch(relume_trainer *trainer, relume_error *error)
+{
+    do
+        RLM_TRY(relume_trainer_step(trainer, error));
+    while (trainer->step % trainer->steps_per_epoch != 0);
+    return RELUME_OK;
+}
