@@ -161,19 +161,36 @@ static relume_status image_read(const struct rlm_load *load, relume_network *net
     return RELUME_OK;
 }
 
-/* The texts of a JSON array of texts, as pointers into it; NULL when it is none, or without memory. */
-static const char **texts_of(const struct rlm_load *load, const json_t *array)
+/* The texts of a JSON array of texts, as pointers into it. BAD_DATA when some entry is none, or NO_MEMORY. */
+static relume_status texts_of(const struct rlm_load *load, const char *key, const json_t *array,
+                              const char ***texts, relume_error *error)
 {
     size_t count = json_array_size(array);
-    const char **texts = rlm_alloc(&load->engine->allocator, count, sizeof *texts);
-    for (size_t i = 0; texts && i < count; i++) {
-        texts[i] = json_string_value(json_array_get(array, i));
-        if (!texts[i]) {
-            rlm_free(texts);
-            return NULL;
+    const char **found = rlm_alloc(&load->engine->allocator, count, sizeof *found);
+    if (!found)
+        return rlm_error_memory(error, count * sizeof *found, "names");
+    for (size_t i = 0; i < count; i++) {
+        found[i] = json_string_value(json_array_get(array, i));
+        if (!found[i]) {
+            rlm_free(found);
+            return rlm_load_refuse_metadata(load, key, "a list of texts", error);
         }
     }
-    return texts;
+    *texts = found;
+    return RELUME_OK;
+}
+
+static relume_status classes_set(const struct rlm_load *load, relume_network *network, const json_t *array,
+                                 relume_error *error)
+{
+    const char **names = NULL;
+    if (!array || json_array_size(array) > relume_network_get_out_features(network))
+        return rlm_load_refuse_metadata(load, "classes",
+                                        "a list of texts, at most as many as there are outputs", error);
+    RLM_TRY(texts_of(load, "classes", array, &names, error));
+    relume_status status = rlm_network_set_class_names(network, names, json_array_size(array), error);
+    rlm_free(names);
+    return status;
 }
 
 static relume_status classes_read(const struct rlm_load *load, relume_network *network, relume_error *error)
@@ -181,16 +198,25 @@ static relume_status classes_read(const struct rlm_load *load, relume_network *n
     if (!rlm_safetensors_metadata(load->file, "classes"))
         return RELUME_OK;
     json_t *array = rlm_load_array(load, "classes");
-    size_t count = json_array_size(array);
-    const char **names = array ? texts_of(load, array) : NULL;
-    relume_status status;
-    if (!names || count > relume_network_get_out_features(network))
-        status = rlm_load_refuse_metadata(load, "classes",
-                                          "a list of texts, at most as many as there are outputs", error);
-    else
-        status = rlm_network_set_class_names(network, names, count, error);
-    rlm_free(names);
+    relume_status status = classes_set(load, network, array, error);
     json_decref(array);
+    return status;
+}
+
+static relume_status foreign_set(const struct rlm_load *load, relume_network *network, const json_t *array,
+                                 relume_error *error)
+{
+    const char **names = NULL;
+    if (json_array_size(array) != load->count)
+        return rlm_load_refuse_metadata(load, "foreign", "a list of texts, one a layer", error);
+    RLM_TRY(texts_of(load, "foreign", array, &names, error));
+    relume_status status = RELUME_OK;
+    for (size_t l = 0; status == RELUME_OK && l < load->count; l++) {
+        network->layers[l].foreign_name = rlm_strdup(&load->engine->allocator, names[l]);
+        if (!network->layers[l].foreign_name)
+            status = rlm_error_memory(error, strlen(names[l]) + 1, "a layer's name");
+    }
+    rlm_free(names);
     return status;
 }
 
@@ -199,16 +225,7 @@ static relume_status foreign_read(const struct rlm_load *load, relume_network *n
     if (!rlm_safetensors_metadata(load->file, "foreign"))
         return RELUME_OK;
     json_t *array = rlm_load_array(load, "foreign");
-    const char **names = json_array_size(array) == load->count ? texts_of(load, array) : NULL;
-    relume_status status = RELUME_OK;
-    if (!names)
-        status = rlm_load_refuse_metadata(load, "foreign", "a list of texts, one a layer", error);
-    for (size_t l = 0; status == RELUME_OK && l < load->count; l++) {
-        network->layers[l].foreign_name = rlm_strdup(&load->engine->allocator, names[l]);
-        if (!network->layers[l].foreign_name)
-            status = rlm_error_memory(error, strlen(names[l]) + 1, "a layer's name");
-    }
-    rlm_free(names);
+    relume_status status = foreign_set(load, network, array, error);
     json_decref(array);
     return status;
 }
