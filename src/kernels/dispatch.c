@@ -5,6 +5,9 @@ static const struct rlm_kernels *const tables[RLM_CPU_LEVELS] = {
     [RLM_CPU_REF] = &rlm_kernels_ref,
 #if defined(__x86_64__)
     [RLM_CPU_AVX2] = &rlm_kernels_avx2,
+    [RLM_CPU_AVX512] = &rlm_kernels_avx512,
+#elif defined(__aarch64__)
+    [RLM_CPU_NEON] = &rlm_kernels_neon,
 #endif
 };
 

@@ -13,7 +13,7 @@
 
 static const struct entry {
     const char *name;
-    check *check;
+    kernel_check *check;
 } entries[] = {
 #define RLM_KERNEL(result, kernel, arguments) {#kernel, check_##kernel},
 #include "kernels/kernels.def"

@@ -1,0 +1,54 @@
+/* The AVX-512 kernels for a CPU that has only AVX2: SIMDe stands in for the instructions, so that tiles,
+ * masks and epilogues are proved there too. Compiled with AVX2 and FMA turned on, without which the
+ * stand-in's multiply-add would round twice. */
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#include <simde/x86/avx512.h>
+#include <simde/x86/fma.h>
+
+#if !defined(__FMA__) || !defined(__AVX2__)
+#error "needs -mavx2 -mfma"
+#endif
+
+#include <string.h>
+
+#include "support.h"
+
+/* The three conversions this SIMDe has no stand-in for, by halves. */
+static inline __m512i emulated_cvtepu8_epi32(__m128i bytes)
+{
+    __m256i halves[2] = {_mm256_cvtepu8_epi32(bytes), _mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8))};
+    return _mm512_loadu_si512(halves);
+}
+
+static inline __m512 emulated_cvtepi32_ps(__m512i integers)
+{
+    __m256i halves[2];
+    memcpy(halves, &integers, sizeof halves);
+    __m256 floats[2] = {_mm256_cvtepi32_ps(halves[0]), _mm256_cvtepi32_ps(halves[1])};
+    return _mm512_loadu_ps(floats);
+}
+
+static inline __m512d emulated_cvtps_pd(__m256 floats)
+{
+    __m256d halves[2] = {_mm256_cvtps_pd(_mm256_castps256_ps128(floats)),
+                         _mm256_cvtps_pd(_mm256_extractf128_ps(floats, 1))};
+    return _mm512_loadu_pd(halves);
+}
+
+#undef _mm512_shuffle_f32x4 /* has a stand-in, but not under this name */
+#define _mm512_shuffle_f32x4 simde_mm512_shuffle_f32x4
+#define _mm512_cvtepu8_epi32 emulated_cvtepu8_epi32
+#define _mm512_cvtepi32_ps emulated_cvtepi32_ps
+#define _mm512_cvtps_pd emulated_cvtps_pd
+
+#define RLM_AVX512_EMULATED
+#define rlm_kernels_avx512 kernels_avx512_emulated
+#include "kernels/x86/avx512.c"
+
+size_t kernels_under_test(const struct rlm_kernels *tables[RLM_CPU_LEVELS])
+{
+    if (!rlm_cpu_supports(RLM_CPU_AVX2))
+        return 0;
+    tables[0] = &kernels_avx512_emulated;
+    return 1;
+}
