@@ -1,0 +1,71 @@
+/* The inside of a run: what training (train.c, boundary.c), opening (open.c) and asking (run.c) share. */
+#ifndef RLM_RUN_RUN_H
+#define RLM_RUN_RUN_H
+
+#include "census/ledger.h"
+#include "relume/run.h"
+#include "run/checkpoint.h"
+#include "run/folder.h"
+#include "run/history.h"
+#include "run/settings.h"
+#include "train/trainer.h"
+
+/* The best epoch so far, by the loss that early stopping watches. */
+struct rlm_best {
+    uint64_t epoch, step;
+    double loss; /* infinite before the first */
+};
+
+struct relume_run {
+    relume_engine *engine;
+    struct rlm_paths paths;
+    struct rlm_settings settings;
+    relume_run_options options; /* texts point into settings; path into paths */
+    struct rlm_history history;
+    int lock; /* −1: not held */
+    relume_dataset *dataset;
+    relume_network *network;
+    relume_trainer *trainer; /* while training */
+    relume_census *census;   /* of the training split */
+    bool census_valid;       /* it has been counted, at the weights the run has come to */
+    struct rlm_ledger ledger;
+
+    uint64_t test_samples;
+    struct rlm_best best;
+    bool stop_early;
+    struct rlm_seconds seconds, epoch_seconds; /* of this call; of the epoch under way */
+    relume_run_news news;
+
+    relume_run_result result;
+    relume_run_layer *layer; /* [hidden layers] */
+    relume_event *event;
+    size_t event_count;
+    uint64_t *dead; /* [epochs recorded + 1][hidden layers] */
+    uint64_t dead_epochs;
+};
+
+/* An empty run at a directory. NO_MEMORY. */
+relume_status rlm_run_new(relume_engine *engine, const char *path, relume_run **run, relume_error *error);
+
+/* What is due after `step` updates, and done there: evaluation, census, checkpoint, history. Everything else
+ * in the run depends on `step` and the state alone, so that a boundary can be done again after a crash. */
+bool rlm_boundary_saves(const relume_run *run, uint64_t step);
+relume_status rlm_run_boundary(relume_run *run, relume_error *error);
+
+/* Writes the checkpoint of the current state, and removes those that an interruption left where none is due.
+ */
+relume_status rlm_run_save_checkpoint(relume_run *run, relume_error *error);
+
+/* Fills result, layers, events, dead shares and, where it was not counted here, the census from the history.
+ */
+relume_status rlm_run_recall(relume_run *run, relume_error *error);
+
+/* Loads the weights after `step` updates into run->network (which exists), or the state into trainer and
+ * ledger too. For replay. `trainer` and `ledger` may be NULL. */
+relume_status rlm_run_load_checkpoint(relume_run *run, uint64_t step, relume_network *network,
+                                      relume_trainer *trainer, struct rlm_ledger *ledger,
+                                      relume_error *error);
+/* The largest step up to `step` with a checkpoint on disk. NOT_FOUND. */
+relume_status rlm_run_find_checkpoint(relume_run *run, uint64_t step, uint64_t *found, relume_error *error);
+
+#endif
