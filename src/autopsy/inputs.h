@@ -1,0 +1,98 @@
+/* What a layer is fed: every sample of D at fixed weights, packed once, so that any number of variants of a unit can be counted over
+ * the whole of D with the engine's own rounding.
+ *
+ * A *variant* is one unit's parameters as they were at some step, or as they would have been: in_features weights, then the
+ * bias, `features + 1` floats. Its pre-activations are those the forward kernel gives, bit for bit. */
+#ifndef RLM_AUTOPSY_INPUTS_H
+#define RLM_AUTOPSY_INPUTS_H
+
+#include "base/arena.h"
+#include "base/checked.h"
+#include "data/dataset.h"
+#include "network/network.h"
+
+/* Floats from one variant to the next where several lie side by side, each aligned for the kernels. */
+static inline size_t rlm_variant_stride(size_t features)
+{
+    return rlm_round_up(features + 1, RLM_LANES);
+}
+
+struct rlm_inputs {
+    relume_engine *engine;
+    size_t samples, features;
+    float *x;      /* sample panels [samples, features] */
+    double *norm1; /* [samples]: Σ|x| + 1, the 1 being the bias's input; rounded upward */
+    double *norm2; /* [samples]: √(Σx² + 1) */
+    struct rlm_arena arena;
+};
+
+/* Room for `samples` inputs of `features` each. NO_MEMORY. */
+relume_status rlm_inputs_init(struct rlm_inputs *inputs, relume_engine *engine, size_t samples, size_t features,
+                              relume_error *error);
+/* A zeroed struct is fine. */
+void rlm_inputs_deinit(struct rlm_inputs *inputs);
+
+/* The training split, scaled as the network scales it: what the first hidden layer is fed. */
+void rlm_inputs_pack(struct rlm_inputs *inputs, const relume_network *network, const relume_dataset *dataset);
+
+/* One layer on: inputs of the next layer, `weight[units, stride]`, `bias[units]` with ReLU; `next` has `units` features. */
+void rlm_inputs_forward(const struct rlm_inputs *inputs, const float *weight, size_t stride, const float *bias,
+                        struct rlm_inputs *next);
+
+/* Fills norm1 and norm2 of inputs whose x was written by the caller. */
+void rlm_inputs_measure(struct rlm_inputs *inputs);
+
+/* Several variants, laid out as the kernel wants them. */
+struct rlm_variants {
+    size_t capacity, features, stride;
+    float *weight; /* [capacity, stride] */
+    float *bias;   /* [capacity] */
+    float *p;      /* [⌈samples/16⌉][count][16]: what the last count gave */
+    size_t count;  /* of the last count */
+    struct rlm_arena arena;
+};
+relume_status rlm_variants_init(struct rlm_variants *variants, const struct rlm_inputs *inputs, size_t capacity,
+                                relume_error *error);
+void rlm_variants_deinit(struct rlm_variants *variants);
+/* Puts `variant` (features + 1 floats) in place `index`. */
+void rlm_variants_put(struct rlm_variants *variants, size_t index, const float *variant);
+
+/* Fills variants->p for the first `count` of them over all samples. */
+void rlm_variants_count(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs);
+
+/* Pre-activation of variant `index` for `sample`, from the last count. */
+static inline float rlm_variants_get(const struct rlm_variants *variants, size_t index, size_t sample)
+{
+    return variants->p[(sample / RLM_LANES * variants->count + index) * RLM_LANES + sample % RLM_LANES];
+}
+
+/* What the last count says of one variant. */
+struct rlm_tally {
+    uint64_t active; /* samples with p > 0 */
+    float margin;    /* max p, a −0 as +0 */
+    size_t nearest;  /* the first sample of that p */
+};
+struct rlm_tally rlm_variants_tally(const struct rlm_variants *variants, size_t index, size_t samples);
+
+/* One pre-activation, the kernel's bits, without a count. */
+float rlm_inputs_preactivate(const struct rlm_inputs *inputs, size_t sample, const float *variant);
+/* Input k of a sample. */
+static inline float rlm_inputs_get(const struct rlm_inputs *inputs, size_t sample, size_t k)
+{
+    return inputs->x[(sample / RLM_LANES * inputs->features + k) * RLM_LANES + sample % RLM_LANES];
+}
+
+/* How far a float pre-activation may lie from the real one: a chain of n = features fused multiply-adds and one addition of the bias
+ * gives |p̂ − p| ≤ γ(n + 1) · (Σ|w||x| + |b|), γ(m) = m u / (1 − m u), u = 2⁻²⁴ (Higham, Accuracy and Stability of Numerical
+ * Algorithms, §3.1; a fused step rounds once where his rounds twice). With |w|, |b| ≤ largest that is at most
+ * γ(n + 1) · largest · norm1. Products below the normal range add at most (n + 1) · 2⁻¹⁴⁹ more. */
+static inline double rlm_inputs_rounding(const struct rlm_inputs *inputs, double largest, size_t sample)
+{
+    double m = (double)(inputs->features + 1) * 0x1p-24;
+    return m / (1.0 - m) * largest * inputs->norm1[sample] + (double)(inputs->features + 1) * 0x1p-149;
+}
+
+/* Largest |element| of a variant. */
+double rlm_variant_largest(const float *variant, size_t features);
+
+#endif
