@@ -1,8 +1,9 @@
 /* See bounds.h.
  *
- * A sample's pre-activation after the update is p − lr·d up to rounding. Where |p − lr·d| is above the bound on that rounding, the sign is
- * certain; the few samples below it are computed exactly. So a verdict at one learning rate costs a pass over two columns of
- * numbers and a handful of dot products, and equals a count over the whole of D. */
+ * A sample's pre-activation after the update is p − lr·d up to rounding. Where |p − lr·d| is above the bound
+ * on that rounding, the sign is certain; the few samples below it are computed exactly. So a verdict at one
+ * learning rate costs a pass over two columns of numbers and a handful of dot products, and equals a count
+ * over the whole of D. */
 #include "autopsy/bounds.h"
 
 #include <float.h>
@@ -14,7 +15,8 @@
 
 static void bench_layout(struct rlm_arena *arena, struct rlm_bench *bench, const struct rlm_inputs *inputs)
 {
-    bench->row = rlm_arena_take(arena, bench->rows * rlm_variant_stride(inputs->features), sizeof *bench->row);
+    bench->row =
+        rlm_arena_take(arena, bench->rows * rlm_variant_stride(inputs->features), sizeof *bench->row);
     bench->list = rlm_arena_take(arena, inputs->samples, sizeof *bench->list);
 }
 
@@ -57,12 +59,14 @@ static double search_value(const struct search *search, size_t sample, double ra
            rate * (double)rlm_variants_get(search->columns, 1, sample);
 }
 
-/* Bounds what separates search_value from the engine's pre-activation at `rate`. Four sources: the chains of the two columns and of the variant,
- * γ each, and the rounding of the variant's own elements and of the rate's coefficients, at most 4 u a term. With n ≥ 1 features,
- * 3 γ(n+1) + 4u ≤ 5 γ(n+1), all of it times (|before| + rate·|direction|)·norm1. */
+/* Bounds what separates search_value from the engine's pre-activation at `rate`. Four sources: the chains of
+ * the two columns and of the variant, γ each, and the rounding of the variant's own elements and of the
+ * rate's coefficients, at most 4 u a term. With n ≥ 1 features, 3 γ(n+1) + 4u ≤ 5 γ(n+1), all of it times
+ * (|before| + rate·|direction|)·norm1. */
 static double search_rounding(const struct search *search, size_t sample, double rate)
 {
-    return 5.0 * rlm_inputs_rounding(search->inputs, search->largest_before + rate * search->largest_direction, sample);
+    return 5.0 * rlm_inputs_rounding(search->inputs,
+                                     search->largest_before + rate * search->largest_direction, sample);
 }
 
 /* The verdict at a rate: no sample opens the gate. The sample that last did is tried first. */
@@ -82,7 +86,8 @@ static bool dead_at(const struct search *search, float rate)
     return true;
 }
 
-/* Keeps the samples that might open at some rate between a and b: value + rounding is linear in the rate, so its ends decide. */
+/* Keeps the samples that might open at some rate between a and b: value + rounding is linear in the rate, so
+ * its ends decide. */
 static void search_narrow(struct search *search, float a, float b)
 {
     search->listed = 0;
@@ -94,7 +99,8 @@ static void search_narrow(struct search *search, float a, float b)
     }
 }
 
-/* The neighbouring floats between `alive` and `dead` at which the verdict changes. Floats from 0 up are ordered as their bits. */
+/* The neighbouring floats between `alive` and `dead` at which the verdict changes. Floats from 0 up are
+ * ordered as their bits. */
 static void bisect(struct search *search, float *alive, float *dead)
 {
     search_narrow(search, *alive, *dead);
@@ -128,7 +134,8 @@ static void real_interval(const struct search *search, double *low, double *high
     }
 }
 
-/* A rate that kills by the engine's verdict, from the real interval: its middle; where rounding is as wide as the interval, a scan across. */
+/* A rate that kills by the engine's verdict, from the real interval: its middle; where rounding is as wide as
+ * the interval, a scan across. */
 static bool find_anchor(const struct search *search, double low, double high, float *anchor)
 {
     if (!(low <= high) || low > (double)FLT_MAX)
@@ -145,8 +152,8 @@ static bool find_anchor(const struct search *search, double low, double high, fl
     return false;
 }
 
-/* A rate near `end` on the far side from `anchor` at which the unit lives, `end` being where it should begin to in real numbers; NaN when
- * there is none up to `limit`. */
+/* A rate near `end` on the far side from `anchor` at which the unit lives, `end` being where it should begin
+ * to in real numbers; NaN when there is none up to `limit`. */
 static float find_alive(const struct search *search, double end, float limit, int side)
 {
     for (double step = 0x1p-16; step < 4.0; step *= 8.0) {
@@ -189,8 +196,8 @@ static void find_high(struct search *search, double end, float anchor, struct rl
     lethal->high = dead;
 }
 
-void rlm_lethal_find(const struct rlm_inputs *inputs, const struct rlm_move *move, double anchor, struct rlm_bench *bench,
-                     struct rlm_lethal *lethal)
+void rlm_lethal_find(const struct rlm_inputs *inputs, const struct rlm_move *move, double anchor,
+                     struct rlm_bench *bench, struct rlm_lethal *lethal)
 {
     *lethal = (struct rlm_lethal){0};
     float *direction = bench->row, *variant = bench->row + rlm_variant_stride(inputs->features);
@@ -216,7 +223,8 @@ void rlm_lethal_find(const struct rlm_inputs *inputs, const struct rlm_move *mov
     find_high(&search, high, dead, lethal);
 }
 
-struct rlm_distance rlm_distance_find(const struct rlm_inputs *inputs, const struct rlm_variants *variants, size_t index)
+struct rlm_distance rlm_distance_find(const struct rlm_inputs *inputs, const struct rlm_variants *variants,
+                                      size_t index)
 {
     struct rlm_distance distance = {(double)INFINITY, (double)INFINITY, 0};
     for (size_t sample = 0; sample < inputs->samples; sample++) {

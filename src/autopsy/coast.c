@@ -1,9 +1,10 @@
 /* See coast.h.
  *
- * Counting over all samples at every step would be dear. The way is cut into stretches. Between its ends a and b the variant is nearly on a
- * straight line: v_k = v_a + c_k (v_b − v_a) + r_k with 0 ≤ c_k ≤ 1, so the pre-activation of a sample lies between those at a and at b,
- * give or take max|r| · norm1 and rounding. Samples far below the gate at both ends cannot open in between; a sample far above it
- * at both ends keeps the unit alive throughout. The few others are computed exactly at every step. */
+ * Counting over all samples at every step would be dear. The way is cut into stretches. Between its ends a
+ * and b the variant is nearly on a straight line: v_k = v_a + c_k (v_b − v_a) + r_k with 0 ≤ c_k ≤ 1, so the
+ * pre-activation of a sample lies between those at a and at b, give or take max|r| · norm1 and rounding.
+ * Samples far below the gate at both ends cannot open in between; a sample far above it at both ends keeps
+ * the unit alive throughout. The few others are computed exactly at every step. */
 #include "autopsy/coast.h"
 
 #include <math.h>
@@ -17,11 +18,12 @@
 
 static double coast_rate(const struct rlm_coast *coast, uint64_t step)
 {
-    return rlm_schedule_rate(coast->options, coast->steps > 0 && step > coast->steps ? coast->steps : step, coast->steps);
+    return rlm_schedule_rate(coast->options, coast->steps > 0 && step > coast->steps ? coast->steps : step,
+                             coast->steps);
 }
 
-static void apply(const struct rlm_kernels *kernels, const struct rlm_update *update, size_t count, const float *zeros,
-                  float *parameter, float *s1, float *s2)
+static void apply(const struct rlm_kernels *kernels, const struct rlm_update *update, size_t count,
+                  const float *zeros, float *parameter, float *s1, float *s2)
 {
     struct rlm_apply arguments = {.rows = 1,
                                   .columns = count,
@@ -48,7 +50,8 @@ void rlm_coast_step(struct rlm_coast *coast, const float *zeros)
         b1 = coast->s1[features];
     if (coast->s2)
         b2 = coast->s2[features];
-    apply(rlm_kernels_get(coast->inputs->engine->level), &weight, features, zeros, coast->variant, coast->s1, coast->s2);
+    apply(rlm_kernels_get(coast->inputs->engine->level), &weight, features, zeros, coast->variant, coast->s1,
+          coast->s2);
     apply(rlm_kernels_get(RLM_CPU_REF), &bias, 1, &none, &b, &b1, &b2);
     coast->variant[features] = b;
     if (coast->s1)
@@ -58,8 +61,9 @@ void rlm_coast_step(struct rlm_coast *coast, const float *zeros)
     coast->step = step;
 }
 
-/* Adam's step without gradient is α_t · m / (√v·c_t + ε). From one step to the next m shrinks by β1, √v by √β2, c by
- * √((1−β2ᵗ)/(1−β2ᵗ⁺¹)), α (at a constant rate) by (1−β1ᵗ)/(1−β1ᵗ⁺¹): the step shrinks when the quotient below is under 1, which once true stays true. */
+/* Adam's step without gradient is α_t · m / (√v·c_t + ε). From one step to the next m shrinks by β1, √v by
+ * √β2, c by √((1−β2ᵗ)/(1−β2ᵗ⁺¹)), α (at a constant rate) by (1−β1ᵗ)/(1−β1ᵗ⁺¹): the step shrinks when the
+ * quotient below is under 1, which once true stays true. */
 static bool adam_shrinks(const relume_trainer_options *options, uint64_t step)
 {
     double b1 = rlm_optimizer_power(options->beta1, step), b2 = rlm_optimizer_power(options->beta2, step);
@@ -71,7 +75,8 @@ static bool adam_shrinks(const relume_trainer_options *options, uint64_t step)
 bool rlm_coast_settled(const struct rlm_coast *coast)
 {
     const relume_trainer_options *o = coast->options;
-    bool constant = coast->step >= coast->steps || (o->schedule == RELUME_SCHEDULE_CONSTANT && coast->step > o->warmup);
+    bool constant =
+        coast->step >= coast->steps || (o->schedule == RELUME_SCHEDULE_CONSTANT && coast->step > o->warmup);
     bool coupled = o->weight_decay != 0.0 && o->optimizer != RELUME_ADAMW;
     if (o->optimizer == RELUME_SGD && !coupled)
         return true; /* at no rate does anything move */
@@ -108,7 +113,8 @@ static float *bench_row(const struct rlm_bench *bench, size_t row, size_t featur
     return bench->row + row * rlm_variant_stride(features);
 }
 
-/* max|r| over the rows between a and b: how far they leave the straight line, each with its best place on it. */
+/* max|r| over the rows between a and b: how far they leave the straight line, each with its best place on it.
+ */
 static double stretch_bend(const struct stretch *s)
 {
     size_t n = s->inputs->features + 1;
@@ -132,11 +138,13 @@ static double stretch_largest(const struct stretch *s)
 {
     double largest = 0.0;
     for (size_t row = s->a; row <= s->b; row++)
-        largest = fmax(largest, rlm_variant_largest(bench_row(s->bench, row, s->inputs->features), s->inputs->features));
+        largest = fmax(
+            largest, rlm_variant_largest(bench_row(s->bench, row, s->inputs->features), s->inputs->features));
     return largest;
 }
 
-/* Lists the samples that may open, or close, between a and b. Rounding counts three times: at a, at b, and in between. */
+/* Lists the samples that may open, or close, between a and b. Rounding counts three times: at a, at b, and in
+ * between. */
 static void stretch_narrow(struct stretch *s)
 {
     struct rlm_variants *ends = &s->bench->variants;
@@ -148,15 +156,18 @@ static void stretch_narrow(struct stretch *s)
     s->listed = 0;
     s->surely_alive = false;
     for (size_t sample = 0; sample < s->inputs->samples; sample++) {
-        double slack = bend * s->inputs->norm1[sample] + 3.0 * rlm_inputs_rounding(s->inputs, largest, sample);
-        double at_a = (double)rlm_variants_get(ends, 0, sample), at_b = (double)rlm_variants_get(ends, 1, sample);
+        double slack =
+            bend * s->inputs->norm1[sample] + 3.0 * rlm_inputs_rounding(s->inputs, largest, sample);
+        double at_a = (double)rlm_variants_get(ends, 0, sample),
+               at_b = (double)rlm_variants_get(ends, 1, sample);
         s->surely_alive = s->surely_alive || fmin(at_a, at_b) > slack;
         if (fmax(at_a, at_b) + slack > 0.0)
             s->bench->list[s->listed++] = (uint32_t)sample;
     }
 }
 
-/* Whether any listed sample opens the gate of the row; the one that does moves to the front, where it is tried first next time. */
+/* Whether any listed sample opens the gate of the row; the one that does moves to the front, where it is
+ * tried first next time. */
 static bool row_alive(struct stretch *s, size_t row)
 {
     const float *variant = bench_row(s->bench, row, s->inputs->features);
@@ -186,9 +197,10 @@ static void course_add(struct rlm_course *course, uint64_t step, bool alive)
     course->turn_count++;
 }
 
-/* Rows a+1 … b into the course; row r is the state after step first + r. In halves while too many samples are in doubt. */
-static void stretch_scan(const struct rlm_inputs *inputs, struct rlm_bench *bench, size_t a, size_t b, uint64_t first,
-                         bool one, struct rlm_course *course)
+/* Rows a+1 … b into the course; row r is the state after step first + r. In halves while too many samples are
+ * in doubt. */
+static void stretch_scan(const struct rlm_inputs *inputs, struct rlm_bench *bench, size_t a, size_t b,
+                         uint64_t first, bool one, struct rlm_course *course)
 {
     struct stretch s = {.inputs = inputs, .bench = bench, .a = a, .b = b};
     stretch_narrow(&s);
@@ -214,7 +226,8 @@ static size_t fill_rows(struct rlm_coast *coast, uint64_t until, struct rlm_benc
     while (row + 2 < bench->rows && coast->step < until && !*settled) {
         rlm_coast_step(coast, zeros);
         memcpy(bench_row(bench, ++row, features), coast->variant, bytes);
-        *settled = memcmp(bench_row(bench, row - 1, features), coast->variant, bytes) == 0 && rlm_coast_settled(coast);
+        *settled = memcmp(bench_row(bench, row - 1, features), coast->variant, bytes) == 0 &&
+                   rlm_coast_settled(coast);
     }
     return row;
 }

@@ -30,7 +30,8 @@ relume_status rlm_dissection_init(struct rlm_dissection *dissection, const relum
                                   const relume_dataset *dataset, size_t capacity, relume_error *error)
 {
     struct rlm_dissection made = {.network = network};
-    relume_status status = rlm_pass_init(&made.pass, network, capacity, RLM_PASS_GATES | RLM_PASS_FEATURES, error);
+    relume_status status =
+        rlm_pass_init(&made.pass, network, capacity, RLM_PASS_GATES | RLM_PASS_FEATURES, error);
     if (status == RELUME_OK)
         status = rlm_loss_init(&made.loss, network, dataset, capacity, error);
     if (status == RELUME_OK) {
@@ -123,8 +124,8 @@ static double gradient_norm(struct rlm_dissection *d)
     double sum = 0.0;
     for (size_t l = 0; l < d->network->layer_count; l++) {
         const struct rlm_layer *layer = &d->network->layers[l];
-        d->network->kernels->row_squares(d->layer[l].dweight, layer->in_features, layer->stride, d->squares, 0,
-                                         layer->out_features);
+        d->network->kernels->row_squares(d->layer[l].dweight, layer->in_features, layer->stride, d->squares,
+                                         0, layer->out_features);
         for (size_t row = 0; row < layer->out_features; row++)
             sum += d->squares[row];
         double bias = 0.0;
@@ -158,7 +159,8 @@ relume_status rlm_dissection_run(struct rlm_dissection *d, const struct rlm_batc
     return RELUME_OK;
 }
 
-void rlm_dissection_gradient(const struct rlm_dissection *dissection, size_t layer, size_t unit, float *gradient)
+void rlm_dissection_gradient(const struct rlm_dissection *dissection, size_t layer, size_t unit,
+                             float *gradient)
 {
     const struct rlm_layer *shape = &dissection->network->layers[layer];
     const float *row = dissection->layer[layer].dweight + unit * shape->stride;

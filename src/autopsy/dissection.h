@@ -1,5 +1,6 @@
-/* One training batch taken apart: the forward and backward pass at the weights before a step, with every layer's gradient kept whole. The
- * network is not moved; the numbers are those the step itself works with, bit for bit. */
+/* One training batch taken apart: the forward and backward pass at the weights before a step, with every
+ * layer's gradient kept whole. The network is not moved; the numbers are those the step itself works with,
+ * bit for bit. */
 #ifndef RLM_AUTOPSY_DISSECTION_H
 #define RLM_AUTOPSY_DISSECTION_H
 
@@ -31,14 +32,17 @@ relume_status rlm_dissection_init(struct rlm_dissection *dissection, const relum
 /* A zeroed struct is fine. */
 void rlm_dissection_deinit(struct rlm_dissection *dissection);
 
-/* Takes the batch apart at the network's current weights. `clip_norm` 0: no clipping. DIVERGED when a number is not finite. Allocates nothing. */
-relume_status rlm_dissection_run(struct rlm_dissection *dissection, const struct rlm_batch *batch, double clip_norm,
-                                 relume_error *error);
+/* Takes the batch apart at the network's current weights. `clip_norm` 0: no clipping. DIVERGED when a number
+ * is not finite. Allocates nothing. */
+relume_status rlm_dissection_run(struct rlm_dissection *dissection, const struct rlm_batch *batch,
+                                 double clip_norm, relume_error *error);
 
 /* The gradient of one unit as the update takes it, clipped: [in_features + 1], the bias last. */
-void rlm_dissection_gradient(const struct rlm_dissection *dissection, size_t layer, size_t unit, float *gradient);
+void rlm_dissection_gradient(const struct rlm_dissection *dissection, size_t layer, size_t unit,
+                             float *gradient);
 
-/* The gradient of the pre-activation of `unit` for the sample at `place` of the batch; 0 where its gate was off. */
+/* The gradient of the pre-activation of `unit` for the sample at `place` of the batch; 0 where its gate was
+ * off. */
 float rlm_dissection_dz(const struct rlm_dissection *dissection, size_t layer, size_t unit, size_t place);
 
 #endif

@@ -19,8 +19,8 @@ static void inputs_layout(struct rlm_arena *arena, struct rlm_inputs *inputs)
     inputs->norm2 = rlm_arena_take(arena, padded, sizeof *inputs->norm2);
 }
 
-relume_status rlm_inputs_init(struct rlm_inputs *inputs, relume_engine *engine, size_t samples, size_t features,
-                              relume_error *error)
+relume_status rlm_inputs_init(struct rlm_inputs *inputs, relume_engine *engine, size_t samples,
+                              size_t features, relume_error *error)
 {
     struct rlm_inputs made = {.engine = engine, .samples = samples, .features = features};
     inputs_layout(&made.arena, &made);
@@ -135,11 +135,12 @@ static void forward_chunk(void *context, size_t task, size_t thread)
                                   .bias = region->bias,
                                   .z = region->z + task * CHUNK * region->units,
                                   .relu = region->relu};
-    (void)rlm_kernels_get(inputs->engine->level)->forward(&forward, 0, region->units); /* weights of a run are finite: checked by it */
+    (void)rlm_kernels_get(inputs->engine->level)
+        ->forward(&forward, 0, region->units); /* weights of a run are finite: checked by it */
 }
 
-void rlm_inputs_forward(const struct rlm_inputs *inputs, const float *weight, size_t stride, const float *bias,
-                        struct rlm_inputs *next)
+void rlm_inputs_forward(const struct rlm_inputs *inputs, const float *weight, size_t stride,
+                        const float *bias, struct rlm_inputs *next)
 {
     struct forward_region region = {inputs, weight, bias, stride, next->features, true, next->x};
     rlm_pool_run(inputs->engine->pool, forward_chunk, &region, rlm_divide_up(inputs->samples, CHUNK));
@@ -158,8 +159,8 @@ static void variants_layout(struct rlm_arena *arena, struct rlm_variants *varian
     variants->p = rlm_arena_take(arena, elements, sizeof(float));
 }
 
-relume_status rlm_variants_init(struct rlm_variants *variants, const struct rlm_inputs *inputs, size_t capacity,
-                                relume_error *error)
+relume_status rlm_variants_init(struct rlm_variants *variants, const struct rlm_inputs *inputs,
+                                size_t capacity, relume_error *error)
 {
     struct rlm_variants made = {.capacity = capacity,
                                 .features = inputs->features,
@@ -188,9 +189,8 @@ void rlm_variants_put(struct rlm_variants *variants, size_t index, const float *
 void rlm_variants_count(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs)
 {
     variants->count = count;
-    struct forward_region region = {inputs,           variants->weight, variants->bias,
-                                    variants->stride, count,            false,
-                                    variants->p};
+    struct forward_region region = {inputs, variants->weight, variants->bias, variants->stride, count,
+                                    false,  variants->p};
     rlm_pool_run(inputs->engine->pool, forward_chunk, &region, rlm_divide_up(inputs->samples, CHUNK));
 }
 

@@ -1,8 +1,9 @@
-/* What a layer is fed: every sample of D at fixed weights, packed once, so that any number of variants of a unit can be counted over
- * the whole of D with the engine's own rounding.
+/* What a layer is fed: every sample of D at fixed weights, packed once, so that any number of variants of a
+ * unit can be counted over the whole of D with the engine's own rounding.
  *
- * A *variant* is one unit's parameters as they were at some step, or as they would have been: in_features weights, then the
- * bias, `features + 1` floats. Its pre-activations are those the forward kernel gives, bit for bit. */
+ * A *variant* is one unit's parameters as they were at some step, or as they would have been: in_features
+ * weights, then the bias, `features + 1` floats. Its pre-activations are those the forward kernel gives, bit
+ * for bit. */
 #ifndef RLM_AUTOPSY_INPUTS_H
 #define RLM_AUTOPSY_INPUTS_H
 
@@ -27,17 +28,18 @@ struct rlm_inputs {
 };
 
 /* Room for `samples` inputs of `features` each. NO_MEMORY. */
-relume_status rlm_inputs_init(struct rlm_inputs *inputs, relume_engine *engine, size_t samples, size_t features,
-                              relume_error *error);
+relume_status rlm_inputs_init(struct rlm_inputs *inputs, relume_engine *engine, size_t samples,
+                              size_t features, relume_error *error);
 /* A zeroed struct is fine. */
 void rlm_inputs_deinit(struct rlm_inputs *inputs);
 
 /* The training split, scaled as the network scales it: what the first hidden layer is fed. */
 void rlm_inputs_pack(struct rlm_inputs *inputs, const relume_network *network, const relume_dataset *dataset);
 
-/* One layer on: inputs of the next layer, `weight[units, stride]`, `bias[units]` with ReLU; `next` has `units` features. */
-void rlm_inputs_forward(const struct rlm_inputs *inputs, const float *weight, size_t stride, const float *bias,
-                        struct rlm_inputs *next);
+/* One layer on: inputs of the next layer, `weight[units, stride]`, `bias[units]` with ReLU; `next` has
+ * `units` features. */
+void rlm_inputs_forward(const struct rlm_inputs *inputs, const float *weight, size_t stride,
+                        const float *bias, struct rlm_inputs *next);
 
 /* Fills norm1 and norm2 of inputs whose x was written by the caller. */
 void rlm_inputs_measure(struct rlm_inputs *inputs);
@@ -51,8 +53,8 @@ struct rlm_variants {
     size_t count;  /* of the last count */
     struct rlm_arena arena;
 };
-relume_status rlm_variants_init(struct rlm_variants *variants, const struct rlm_inputs *inputs, size_t capacity,
-                                relume_error *error);
+relume_status rlm_variants_init(struct rlm_variants *variants, const struct rlm_inputs *inputs,
+                                size_t capacity, relume_error *error);
 void rlm_variants_deinit(struct rlm_variants *variants);
 /* Puts `variant` (features + 1 floats) in place `index`. */
 void rlm_variants_put(struct rlm_variants *variants, size_t index, const float *variant);
@@ -82,10 +84,11 @@ static inline float rlm_inputs_get(const struct rlm_inputs *inputs, size_t sampl
     return inputs->x[(sample / RLM_LANES * inputs->features + k) * RLM_LANES + sample % RLM_LANES];
 }
 
-/* How far a float pre-activation may lie from the real one: a chain of n = features fused multiply-adds and one addition of the bias
- * gives |p̂ − p| ≤ γ(n + 1) · (Σ|w||x| + |b|), γ(m) = m u / (1 − m u), u = 2⁻²⁴ (Higham, Accuracy and Stability of Numerical
- * Algorithms, §3.1; a fused step rounds once where his rounds twice). With |w|, |b| ≤ largest that is at most
- * γ(n + 1) · largest · norm1. Products below the normal range add at most (n + 1) · 2⁻¹⁴⁹ more. */
+/* How far a float pre-activation may lie from the real one: a chain of n = features fused multiply-adds and
+ * one addition of the bias gives |p̂ − p| ≤ γ(n + 1) · (Σ|w||x| + |b|), γ(m) = m u / (1 − m u), u = 2⁻²⁴
+ * (Higham, Accuracy and Stability of Numerical Algorithms, §3.1; a fused step rounds once where his rounds
+ * twice). With |w|, |b| ≤ largest that is at most γ(n + 1) · largest · norm1. Products below the normal range
+ * add at most (n + 1) · 2⁻¹⁴⁹ more. */
 static inline double rlm_inputs_rounding(const struct rlm_inputs *inputs, double largest, size_t sample)
 {
     double m = (double)(inputs->features + 1) * 0x1p-24;

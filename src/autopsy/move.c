@@ -1,4 +1,5 @@
-/* See move.h. The arithmetic of one element repeats kernels/ref.c's update, with parts left out; a test compares the two. */
+/* See move.h. The arithmetic of one element repeats kernels/ref.c's update, with parts left out; a test
+ * compares the two. */
 #include "autopsy/move.h"
 
 #include <math.h>
@@ -88,7 +89,8 @@ struct rlm_parts rlm_move_parts(const struct rlm_move *move, size_t i)
         double scale = -(double)u.step_size / (double)adam_denominator(&u, &e);
         double decayed = u.kind == RLM_UPDATE_ADAMW ? w * ((double)u.shrink - 1.0)
                                                     : scale * (double)u.one_minus_beta1 * decay * w;
-        return (struct rlm_parts){scale * (double)u.one_minus_beta1 * g, scale * (double)u.beta1 * s, decayed};
+        return (struct rlm_parts){scale * (double)u.one_minus_beta1 * g, scale * (double)u.beta1 * s,
+                                  decayed};
     }
     case RLM_UPDATE_STORE:
         break;

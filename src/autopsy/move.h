@@ -1,6 +1,8 @@
-/* One update of one unit, taken apart: what went in, what came out, and what would have come out without one of its parts.
+/* One update of one unit, taken apart: what went in, what came out, and what would have come out without one
+ * of its parts.
  *
- * The parts of an own update, linear in what went in (v of Adam as it is after the step, the update's denominator D from it):
+ * The parts of an own update, linear in what went in (v of Adam as it is after the step, the update's
+ * denominator D from it):
  *
  *                gradient              momentum (carry)      decay
  *     SGD        −lr·g                 –                     −lr·λ·w
@@ -9,8 +11,8 @@
  *     Adam       −α·(1−β1)·g / D       −α·β1·m / D           −α·(1−β1)·λ·w / D
  *     AdamW      −α·(1−β1)·g / D       −α·β1·m / D           −lr·λ·w
  *
- * α = lr / (1 − β1ᵗ), D = √v·c + ε; s and m are the state before the step. Leaving a part out computes the update again with g, s or m, or λ
- * set to 0, in the kernels' order of rounding, v kept as it was. */
+ * α = lr / (1 − β1ᵗ), D = √v·c + ε; s and m are the state before the step. Leaving a part out computes the
+ * update again with g, s or m, or λ set to 0, in the kernels' order of rounding, v kept as it was. */
 #ifndef RLM_AUTOPSY_MOVE_H
 #define RLM_AUTOPSY_MOVE_H
 
@@ -38,12 +40,12 @@ struct rlm_move {
     const float *s1, *s2;  /* optimizer state before; NULL where the optimizer has none */
 };
 
-/* The unit after the update, without the parts in `without` (of rlm_part, or-ed; 0 gives the engine's own result), at learning
- * rate `rate`. */
+/* The unit after the update, without the parts in `without` (of rlm_part, or-ed; 0 gives the engine's own
+ * result), at learning rate `rate`. */
 void rlm_move_make(const struct rlm_move *move, unsigned without, double rate, float *after);
 
-/* The direction the unit moves against, per unit of learning rate: after(rate) ≈ before − rate · direction. Exact but for
- * rounding: every optimizer's update is linear in its rate. */
+/* The direction the unit moves against, per unit of learning rate: after(rate) ≈ before − rate · direction.
+ * Exact but for rounding: every optimizer's update is linear in its rate. */
 void rlm_move_direction(const struct rlm_move *move, float *direction);
 
 /* How much each part moves parameter i (see the table): real values in double. */
