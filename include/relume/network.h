@@ -92,6 +92,8 @@ RELUME_API size_t relume_network_get_out_features(const relume_network *network)
 RELUME_API size_t relume_network_get_parameters(const relume_network *network);
 RELUME_API relume_loss relume_network_get_loss(const relume_network *network);
 RELUME_API const char *relume_network_get_class_name(const relume_network *network, size_t label);
+/* How raw input is scaled before the first layer. Valid as long as the network. */
+RELUME_API relume_scaling relume_network_get_scaling(const relume_network *network);
 
 /* One layer: its names, sizes and a view of its parameters, valid until the network is destroyed and current between
  * calls. Row n of `weight` begins at weight + n * weight_stride. */

@@ -306,6 +306,11 @@ const char *relume_network_get_class_name(const relume_network *network, size_t 
     return label < network->class_count ? network->class_names[label] : NULL;
 }
 
+relume_scaling relume_network_get_scaling(const relume_network *network)
+{
+    return network->scaling;
+}
+
 relume_layer relume_network_get_layer(const relume_network *network, size_t index)
 {
     if (index >= network->layer_count)
