@@ -1,0 +1,339 @@
+/* relume train DATA -o RUN: settings on stderr, progress while it lasts, then what the run has come to. */
+#include <math.h>
+#include <string.h>
+
+#include "account.h"
+#include "columns.h"
+#include "progress.h"
+#include "signals.h"
+
+/* The options of a run and what they point into. */
+struct settings {
+    relume_run_options run;
+    struct cli_widths widths;
+    struct cli_schedule schedule;
+    relume_schedule_point point[CLI_MAX_POINTS];
+};
+
+static relume_interval interval_of(const struct cli_args *args, const char *name)
+{
+    struct cli_interval read = {0};
+    (void)cli_read_interval(cli_text(args, name), cli_option_find(args->command, name, 0)->choices, &read);
+    relume_interval interval = {.steps = read.steps};
+    interval.kind = read.kind == CLI_EVERY_EPOCH ? RELUME_EVERY_EPOCH
+                    : read.kind == CLI_FINAL     ? RELUME_FINAL
+                                                 : RELUME_EVERY_STEPS;
+    return interval;
+}
+
+/* The rate that suits the optimizer, where none is given. */
+static double learning_rate(const struct cli_args *args, relume_optimizer optimizer)
+{
+    if (cli_given(args, "lr"))
+        return cli_number(args, "lr");
+    return optimizer == RELUME_ADAM || optimizer == RELUME_ADAMW ? 0.001 : 0.1;
+}
+
+static void set_schedule(struct settings *settings, const struct cli_args *args)
+{
+    relume_trainer_options *trainer = &settings->run.trainer;
+    struct cli_schedule *schedule = &settings->schedule;
+    (void)cli_read_schedule(cli_text(args, "schedule"),
+                            cli_option_find(args->command, "schedule", 0)->choices, schedule);
+    trainer->schedule = (relume_schedule)schedule->choice; /* the table's order is the library's: tested */
+    if (schedule->count == 0)
+        return;
+    for (size_t i = 0; i < schedule->count; i++)
+        settings->point[i] = (relume_schedule_point){schedule->point[i].step, schedule->point[i].rate};
+    trainer->schedule = RELUME_SCHEDULE_POINTS;
+    trainer->points = settings->point;
+    trainer->point_count = schedule->count;
+}
+
+static void set_trainer(struct settings *settings, const struct cli_args *args)
+{
+    relume_trainer_options *trainer = &settings->run.trainer;
+    trainer->epochs = cli_whole(args, "epochs");
+    trainer->batch_size = (size_t)cli_whole(args, "batch");
+    trainer->optimizer = (relume_optimizer)cli_choice(args, "optimizer");
+    trainer->learning_rate = learning_rate(args, trainer->optimizer);
+    trainer->momentum = cli_number(args, "momentum");
+    trainer->weight_decay = cli_number(args, "weight-decay");
+    trainer->decay_bias = cli_given(args, "decay-bias");
+    trainer->warmup = cli_whole(args, "warmup");
+    trainer->clip_norm = cli_number(args, "clip-norm");
+    trainer->no_shuffle = cli_given(args, "no-shuffle");
+    trainer->dense = cli_given(args, "dense");
+    trainer->seed = cli_whole(args, "seed");
+    set_schedule(settings, args);
+}
+
+static void set_run(struct settings *settings, const struct cli_args *args, struct cli_progress *progress)
+{
+    relume_run_options *run = &settings->run;
+    relume_run_options_default(run);
+    run->path = cli_text(args, "output");
+    run->data = args->positional[0];
+    cli_data_options(args, &run->data_options);
+    run->data_options.standardize = cli_given(args, "standardize");
+    (void)cli_read_widths(cli_text(args, "hidden"), &settings->widths);
+    run->hidden = settings->widths.unit;
+    run->hidden_layers = settings->widths.count;
+    run->init = (relume_init)cli_choice(args, "init");
+    run->init_from = cli_text(args, "init-from");
+    run->loss = (int)cli_choice(args, "loss") - 1; /* auto is -1 */
+    run->census = interval_of(args, "census");
+    run->checkpoint = interval_of(args, "checkpoint");
+    run->early_stop = cli_whole(args, "early-stop");
+    run->nearly_dead = cli_number(args, "nearly-dead");
+    run->resume = cli_given(args, "resume");
+    run->news = cli_progress_news;
+    run->user = progress;
+    run->stop = &cli_stop;
+    set_trainer(settings, args);
+}
+
+/* With --init-from and without --hidden, the model says how many units each layer has. */
+static relume_status take_widths(struct settings *settings, const struct cli_args *args,
+                                 relume_engine *engine, relume_error *error)
+{
+    relume_network *network;
+    if (!settings->run.init_from || cli_given(args, "hidden"))
+        return RELUME_OK;
+    relume_status status = relume_run_load_network(engine, settings->run.init_from, &network, error);
+    if (status != RELUME_OK)
+        return status;
+    size_t layers = relume_network_get_layers(network) - 1;
+    settings->run.hidden_layers = settings->widths.count = layers < CLI_MAX_WIDTHS ? layers : CLI_MAX_WIDTHS;
+    for (size_t i = 0; i < settings->widths.count; i++)
+        settings->widths.unit[i] = relume_network_get_layer(network, i).out_features;
+    relume_network_destroy(network);
+    return RELUME_OK;
+}
+
+/* What is about to be done, defaults and all, on stderr. */
+static void tell_settings(const struct cli_program *program, const struct settings *settings,
+                          const relume_engine *engine)
+{
+    const struct cli_args *args = program->args;
+    const struct cli_term *err = &program->err;
+    const relume_trainer_options *trainer = &settings->run.trainer;
+    fputs("training on ", err->stream);
+    cli_put_text(err, settings->run.data);
+    fputs(", into ", err->stream);
+    cli_put_text(err, settings->run.path);
+    fputs("\n  network   hidden ", err->stream);
+    for (size_t i = 0; i < settings->widths.count; i++)
+        fprintf(err->stream, "%s%zu", i ? "," : "", settings->widths.unit[i]);
+    fprintf(err->stream, "  init %s  loss %s\n",
+            settings->run.init_from ? "from a model" : cli_text(args, "init"), cli_text(args, "loss"));
+    fprintf(err->stream, "  training  %s  lr %g  schedule %s  epochs %s  batch %s  seed %s\n",
+            cli_text(args, "optimizer"), trainer->learning_rate, cli_text(args, "schedule"),
+            cli_text(args, "epochs"), cli_text(args, "batch"), cli_text(args, "seed"));
+    if (trainer->optimizer == RELUME_MOMENTUM || trainer->optimizer == RELUME_NESTEROV ||
+        trainer->weight_decay > 0 || trainer->warmup > 0)
+        fprintf(err->stream, "            momentum %s  weight decay %s%s  warmup %s\n",
+                cli_text(args, "momentum"), cli_text(args, "weight-decay"),
+                trainer->decay_bias ? " (biases too)" : "", cli_text(args, "warmup"));
+    fprintf(err->stream, "  account   census %s  checkpoint %s\n", cli_text(args, "census"),
+            cli_text(args, "checkpoint"));
+    fprintf(err->stream, "  machine   %s  threads %zu\n", relume_engine_get_kernel(engine),
+            relume_engine_get_threads(engine));
+    fflush(err->stream);
+}
+
+static json_t *score_json(struct cli_json *document, relume_score score)
+{
+    json_t *object = json_object();
+    cli_json_set(document, object, "loss", cli_json_double(score.loss));
+    cli_json_set(document, object, "accuracy", cli_json_double(score.accuracy));
+    return object;
+}
+
+static json_t *ledger_json(struct cli_json *document, const relume_run_layer *total)
+{
+    json_t *object = json_object();
+    cli_json_set(document, object, "born_dead", cli_json_count(total->born_dead));
+    cli_json_set(document, object, "deaths", cli_json_count(total->deaths));
+    cli_json_set(document, object, "revivals", cli_json_count(total->revivals));
+    cli_json_set(document, object, "dead_at_end", cli_json_count(total->dead_at_end));
+    return object;
+}
+
+static relume_status print_json(const struct settings *settings, const relume_engine *engine,
+                                const relume_run *run, relume_error *error)
+{
+    const relume_run_result *result = relume_run_get_result(run);
+    struct cli_json document;
+    cli_json_init(&document, "relume.train/1");
+    json_t *root = document.root;
+    cli_json_set(&document, root, "run", cli_json_text(settings->run.path));
+    cli_json_set(&document, root, "seed", cli_json_count(settings->run.trainer.seed));
+    cli_json_set(&document, root, "kernel", cli_json_text(relume_engine_get_kernel(engine)));
+    cli_json_set(&document, root, "threads", cli_json_count(relume_engine_get_threads(engine)));
+    cli_json_set(&document, root, "epochs", cli_json_count(result->epochs));
+    cli_json_set(&document, root, "steps", cli_json_count(result->steps));
+    cli_json_set(&document, root, "seconds", cli_json_double(result->seconds));
+    cli_json_set(&document, root, "samples_per_second", cli_json_double(result->samples_per_second));
+    cli_json_set(&document, root, "train", score_json(&document, result->train));
+    cli_json_set(&document, root, "test", score_json(&document, result->test));
+    cli_json_set(&document, root, "layers", cli_layers_json(&document, relume_run_get_census(run)));
+    cli_json_set(&document, root, "ledger", ledger_json(&document, &result->total));
+    cli_json_set(&document, root, "was_finished", json_boolean(result->was_finished));
+    cli_json_set(&document, root, "best_epoch",
+                 result->best_epoch ? cli_json_count(result->best_epoch) : json_null());
+    cli_json_set(&document, root, "step_seconds", cli_json_double(result->step_seconds));
+    cli_json_set(&document, root, "load_seconds", cli_json_double(result->load_seconds));
+    cli_json_set(&document, root, "evaluate_seconds", cli_json_double(result->evaluate_seconds));
+    cli_json_set(&document, root, "census_seconds", cli_json_double(result->census_seconds));
+    cli_json_set(&document, root, "save_seconds", cli_json_double(result->save_seconds));
+    relume_status status = cli_json_print(&document, error);
+    cli_json_deinit(&document);
+    return status;
+}
+
+static void print_score(const char *split, relume_score score)
+{
+    if (!isfinite(score.loss))
+        return;
+    if (isfinite(score.accuracy))
+        printf("%s accuracy %.4f (loss %.4f)", split, score.accuracy, score.loss);
+    else
+        printf("%s loss %.6g", split, score.loss);
+}
+
+static void print_outcome(const struct cli_program *program, const struct settings *settings,
+                          const relume_run_result *result)
+{
+    char steps[32];
+    fputs("\nresult  ", stdout);
+    print_score("train", result->train);
+    if (isfinite(result->test.loss))
+        fputs(", ", stdout);
+    print_score("test", result->test);
+    printf("\nafter   %llu epochs, %s steps", (unsigned long long)result->epochs,
+           cli_grouped(result->steps, steps));
+    if (result->best_epoch)
+        printf("; the weights of epoch %llu were the best and are kept",
+               (unsigned long long)result->best_epoch);
+    printf("\nledger  %llu born dead, %llu deaths, %llu revivals: %llu dead at the end\n",
+           (unsigned long long)result->total.born_dead, (unsigned long long)result->total.deaths,
+           (unsigned long long)result->total.revivals, (unsigned long long)result->total.dead_at_end);
+    fputs("run     ", stdout);
+    cli_put_text(&program->out, settings->run.path);
+    fputs("\nnext    relume census ", stdout);
+    cli_put_quoted(&program->out, settings->run.path);
+    putchar(' ');
+    cli_put_quoted(&program->out, settings->run.data);
+    cli_put_data_options(&program->out, program->args);
+    fputs(" --units\n", stdout);
+}
+
+/* Many dead units deserve words, not only a number. */
+static void warn_of_deaths(const struct cli_program *program, const struct settings *settings,
+                           const relume_run *run)
+{
+    const relume_census *census = relume_run_get_census(run);
+    const double many = 0.1;
+    for (size_t i = 0; census && i < relume_census_get_layers(census); i++) {
+        relume_layer_account layer = relume_census_get_layer(census, i);
+        if ((double)layer.dead < many * (double)layer.units)
+            continue;
+        cli_style(&program->err, CLI_YELLOW);
+        fprintf(program->err.stream,
+                "warning: %zu of the %zu units of %s are dead: no training sample opens them", layer.dead,
+                layer.units, layer.name);
+        cli_style(&program->err, CLI_PLAIN);
+        fprintf(program->err.stream,
+                "\n  To lose fewer, train again with a lower rate (--lr %.2g) or with --warmup %llu\n",
+                settings->run.trainer.learning_rate / 3,
+                (unsigned long long)(relume_run_get_result(run)->steps / 20 + 1));
+        return;
+    }
+}
+
+static relume_status print_result(const struct cli_program *program, const struct settings *settings,
+                                  const relume_engine *engine, const relume_run *run, relume_error *error)
+{
+    const relume_run_result *result = relume_run_get_result(run);
+    if (result->was_finished)
+        fputs("this run is finished already; nothing was trained\n", program->err.stream);
+    if (cli_given(program->args, "json"))
+        return print_json(settings, engine, run, error);
+    if (!cli_print_run_table(&program->out, run))
+        return cli_error(error, RELUME_NO_MEMORY, "cannot allocate memory for the table");
+    print_outcome(program, settings, result);
+    warn_of_deaths(program, settings, run);
+    return RELUME_OK;
+}
+
+/* A run that diverged: where it stands, and what helps. */
+static int tell_diverged(const struct cli_program *program, const struct settings *settings,
+                         const relume_error *error)
+{
+    int status = cli_fail(program, error);
+    const struct cli_term *err = &program->err;
+    fputs("  The state before that update is kept in ", err->stream);
+    cli_put_text(err, settings->run.path);
+    fprintf(err->stream,
+            "/checkpoints.\n  Train again, into a new run, with a lower rate (--lr %.2g), --warmup 100 or "
+            "--clip-norm 1\n",
+            settings->run.trainer.learning_rate / 10);
+    return status;
+}
+
+static int tell_stopped(const struct cli_program *program, const struct settings *settings,
+                        const relume_run *run)
+{
+    const struct cli_term *err = &program->err;
+    int number = cli_stop;
+    if (run) {
+        fprintf(err->stream, "stopped after step %llu, with the state saved in ",
+                (unsigned long long)relume_run_get_result(run)->steps);
+        cli_put_text(err, settings->run.path);
+        fputs("\n  To go on from there: the same command with --resume\n", err->stream);
+    }
+    (void)program;
+    return number > 0 ? 128 + number : relume_status_exit(RELUME_INTERRUPTED);
+}
+
+static int conclude(const struct cli_program *program, const struct settings *settings,
+                    const relume_engine *engine, relume_status status, const relume_run *run,
+                    relume_error *error)
+{
+    if (status == RELUME_INTERRUPTED)
+        return tell_stopped(program, settings, run);
+    if (status == RELUME_DIVERGED && run)
+        return tell_diverged(program, settings, error);
+    if (status == RELUME_OK)
+        status = print_result(program, settings, engine, run, error);
+    if (status != RELUME_OK)
+        return cli_fail(program, error);
+    const relume_census *census = relume_run_get_census(run);
+    return census ? cli_check_dead(program, relume_census_get_dead(census), relume_census_get_units(census))
+                  : 0;
+}
+
+int cmd_train(struct cli_program *program)
+{
+    static struct settings settings; /* large, and there is one */
+    struct cli_progress progress;
+    relume_engine *engine = NULL;
+    relume_run *run = NULL;
+    relume_error error = {0};
+    cli_progress_init(&progress, &program->err, (enum cli_progress_how)cli_choice(program->args, "progress"));
+    set_run(&settings, program->args, &progress);
+    relume_status status = cli_engine(program, &engine, &error);
+    if (status == RELUME_OK)
+        status = take_widths(&settings, program->args, engine, &error);
+    if (status == RELUME_OK) {
+        tell_settings(program, &settings, engine);
+        cli_signals_catch();
+        status = relume_run_train(engine, &settings.run, &run, &error);
+        cli_progress_end(&progress);
+    }
+    int exit_status = conclude(program, &settings, engine, status, run, &error);
+    relume_run_destroy(run);
+    relume_engine_destroy(engine);
+    return exit_status;
+}
