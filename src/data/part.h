@@ -68,6 +68,11 @@ relume_status rlm_part_add_targets(struct rlm_part *part, const relume_allocator
                                    const struct rlm_tensor *tensor, const char *file, const char *item,
                                    relume_error *error);
 
+/* The same from the target column of a CSV file, whose texts are moved into the part. */
+struct rlm_csv;
+relume_status rlm_part_take_csv_targets(struct rlm_part *part, const relume_allocator *allocator,
+                                        struct rlm_csv *csv, const char *file, relume_error *error);
+
 /* BAD_DATA with row and column, from 1, unless all values are finite. `what` of which file ("values",
  * "targets"). */
 relume_status rlm_check_finite(const float *values, size_t rows, size_t columns, const char *file,

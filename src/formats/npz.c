@@ -1,0 +1,312 @@
+/* See npz.h. libzip reads the archive through a callback onto our source, so that files, memory and fuzzers
+ * take the same way. What a member expands to is known from the central directory and checked before libzip
+ * is asked for a byte. */
+#include "formats/npz.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zip.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "formats/npy.h"
+#include "formats/text.h"
+
+#define ENDING ".npy"
+#define PLACE_MOST 400
+
+struct member {
+    char *name; /* without the ending */
+    zip_uint64_t index;
+};
+
+struct rlm_npz {
+    const relume_allocator *allocator;
+    const struct rlm_source *source;
+    zip_t *archive;
+    uint64_t position; /* of libzip in the source */
+    zip_error_t trouble;
+    size_t count;
+    struct member *members; /* [count] sorted by name */
+};
+
+static zip_int64_t source_read(struct rlm_npz *npz, void *to, zip_uint64_t size)
+{
+    uint64_t left = npz->source->size - npz->position;
+    if (size > left)
+        size = left;
+    if (rlm_source_read(npz->source, npz->position, to, (size_t)size, NULL) != RELUME_OK) {
+        zip_error_set(&npz->trouble, ZIP_ER_READ, EIO);
+        return -1;
+    }
+    npz->position += size;
+    return (zip_int64_t)size;
+}
+
+static zip_int64_t source_seek(struct rlm_npz *npz, void *data, zip_uint64_t size)
+{
+    zip_int64_t position =
+        zip_source_seek_compute_offset(npz->position, npz->source->size, data, size, &npz->trouble);
+    if (position < 0)
+        return -1;
+    npz->position = (uint64_t)position;
+    return 0;
+}
+
+static zip_int64_t source_stat(const struct rlm_npz *npz, zip_stat_t *about)
+{
+    zip_stat_init(about);
+    about->size = npz->source->size;
+    about->valid |= ZIP_STAT_SIZE;
+    return sizeof *about;
+}
+
+/* What libzip asks of a source; see zip_source_function(3). */
+static zip_int64_t source_callback(void *user, void *data, zip_uint64_t size, zip_source_cmd_t command)
+{
+    struct rlm_npz *npz = user;
+    switch (command) {
+    case ZIP_SOURCE_OPEN:
+        npz->position = 0;
+        return 0;
+    case ZIP_SOURCE_READ:
+        return source_read(npz, data, size);
+    case ZIP_SOURCE_SEEK:
+        return source_seek(npz, data, size);
+    case ZIP_SOURCE_TELL:
+        return (zip_int64_t)npz->position;
+    case ZIP_SOURCE_STAT:
+        return source_stat(npz, data);
+    case ZIP_SOURCE_ERROR:
+        return zip_error_to_data(&npz->trouble, data, size);
+    case ZIP_SOURCE_CLOSE:
+    case ZIP_SOURCE_FREE:
+        return 0;
+    case ZIP_SOURCE_SUPPORTS:
+        return ZIP_SOURCE_SUPPORTS_SEEKABLE;
+    default:
+        zip_error_set(&npz->trouble, ZIP_ER_OPNOTSUPP, 0);
+        return -1;
+    }
+}
+
+/* Ends `trouble` and says it as our error. */
+static relume_status refuse_archive(const struct rlm_npz *npz, zip_error_t *trouble, relume_error *error)
+{
+    relume_status status = RELUME_BAD_FORMAT;
+    int code = zip_error_code_zip(trouble);
+    if (code == ZIP_ER_MEMORY)
+        status = rlm_error_memory(error, (size_t)npz->source->size, "a zip archive");
+    else if (code == ZIP_ER_READ)
+        status = rlm_refuse_file(error, RELUME_IO, npz->source->name, "cannot read the zip archive");
+    else
+        (void)rlm_refuse_at_byte(
+            error, status, npz->source->name, npz->source->size,
+            "no whole zip archive ends here (%s); is this an .npz file, and is it complete?",
+            zip_error_strerror(trouble));
+    zip_error_fini(trouble);
+    return status;
+}
+
+static relume_status open_archive(struct rlm_npz *npz, relume_error *error)
+{
+    zip_error_t trouble;
+    zip_error_init(&trouble);
+    zip_source_t *source = zip_source_function_create(source_callback, npz, &trouble);
+    if (!source)
+        return refuse_archive(npz, &trouble, error);
+    npz->archive = zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &trouble);
+    if (!npz->archive) {
+        zip_source_free(source);
+        return refuse_archive(npz, &trouble, error);
+    }
+    zip_error_fini(&trouble);
+    return RELUME_OK;
+}
+
+static int compare_members(const void *left, const void *right)
+{
+    const struct member *a = left, *b = right;
+    return strcmp(a->name, b->name);
+}
+
+static relume_status list_members(struct rlm_npz *npz, relume_error *error)
+{
+    zip_uint64_t entries = (zip_uint64_t)zip_get_num_entries(npz->archive, 0);
+    npz->members = rlm_alloc(npz->allocator, (size_t)entries, sizeof *npz->members);
+    if (!npz->members)
+        return rlm_error_memory(error, (size_t)entries * sizeof *npz->members, "a list of arrays");
+    for (zip_uint64_t i = 0; i < entries; i++) {
+        const char *name = zip_get_name(npz->archive, i, ZIP_FL_ENC_RAW);
+        size_t length = name ? strlen(name) : 0, ending = strlen(ENDING);
+        if (length < ending || strcmp(name + length - ending, ENDING) != 0)
+            continue;
+        char *copy = rlm_strndup(npz->allocator, name, length - ending);
+        if (!copy)
+            return rlm_error_memory(error, length, "the name of an array");
+        npz->members[npz->count++] = (struct member){copy, i};
+    }
+    qsort(npz->members, npz->count, sizeof *npz->members, compare_members);
+    for (size_t i = 1; i < npz->count; i++)
+        if (compare_members(&npz->members[i - 1], &npz->members[i]) == 0) {
+            char quoted[RLM_QUOTE_SIZE];
+            return rlm_refuse_file(error, RELUME_BAD_FORMAT, npz->source->name,
+                                   "the archive holds two arrays named %s",
+                                   rlm_quote(quoted, npz->members[i].name));
+        }
+    return RELUME_OK;
+}
+
+relume_status rlm_npz_open(const relume_allocator *allocator, const struct rlm_source *source,
+                           struct rlm_npz **npz, relume_error *error)
+{
+    struct rlm_npz *opened = rlm_alloc_zero(allocator, 1, sizeof *opened);
+    if (!opened)
+        return rlm_error_memory(error, sizeof *opened, "a zip archive");
+    opened->allocator = allocator;
+    opened->source = source;
+    zip_error_init(&opened->trouble);
+    relume_status status = open_archive(opened, error);
+    if (status == RELUME_OK)
+        status = list_members(opened, error);
+    if (status == RELUME_OK)
+        *npz = opened;
+    else
+        rlm_npz_close(opened);
+    return status;
+}
+
+void rlm_npz_close(struct rlm_npz *npz)
+{
+    if (!npz)
+        return;
+    if (npz->archive)
+        zip_discard(npz->archive);
+    zip_error_fini(&npz->trouble);
+    for (size_t i = 0; i < npz->count; i++)
+        rlm_free(npz->members[i].name);
+    rlm_free(npz->members);
+    rlm_free(npz);
+}
+
+size_t rlm_npz_count(const struct rlm_npz *npz)
+{
+    return npz->count;
+}
+
+const char *rlm_npz_name(const struct rlm_npz *npz, size_t index)
+{
+    return index < npz->count ? npz->members[index].name : NULL;
+}
+
+static int compare_to_name(const void *name, const void *member)
+{
+    return strcmp(name, ((const struct member *)member)->name);
+}
+
+size_t rlm_npz_find(const struct rlm_npz *npz, const char *name)
+{
+    const struct member *found =
+        bsearch(name, npz->members, npz->count, sizeof *npz->members, compare_to_name);
+    return found ? (size_t)(found - npz->members) : SIZE_MAX;
+}
+
+/* Says an error of a member's data, at the byte of the member that was reached. */
+static relume_status refuse_member(const struct rlm_stream *stream, zip_error_t *trouble, relume_error *error)
+{
+    int code = zip_error_code_zip(trouble);
+    if (code == ZIP_ER_MEMORY)
+        return rlm_error_memory(error, 0, "inflating a zip archive");
+    return rlm_refuse_at_byte(error, code == ZIP_ER_READ ? RELUME_IO : RELUME_BAD_FORMAT, stream->name,
+                              stream->offset, "the array's data in the zip archive are damaged (%s)",
+                              zip_error_strerror(trouble));
+}
+
+static relume_status member_read(struct rlm_stream *stream, void *to, size_t size, size_t *got,
+                                 relume_error *error)
+{
+    zip_file_t *file = stream->context;
+    size_t done = 0;
+    while (done < size) {
+        zip_int64_t step = zip_fread(file, (char *)to + done, size - done);
+        if (step < 0)
+            return refuse_member(stream, zip_file_get_error(file), error);
+        if (step == 0)
+            break;
+        done += (size_t)step;
+    }
+    *got = done;
+    return RELUME_OK;
+}
+
+/* Whether a member may be read at all, judged by the archive's directory alone. */
+static relume_status check_member(const struct rlm_npz *npz, const char *place, const zip_stat_t *about,
+                                  relume_error *error)
+{
+    const zip_uint64_t needed =
+        ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
+    uint64_t most = about->comp_method == ZIP_CM_STORE
+                        ? about->comp_size
+                        : rlm_limits_expanded(&npz->source->limits, about->comp_size);
+    if ((about->valid & needed) != needed)
+        return rlm_refuse_file(error, RELUME_BAD_FORMAT, place, "the archive's directory is incomplete");
+    if (about->encryption_method != ZIP_EM_NONE)
+        return rlm_refuse_file(error, RELUME_BAD_DATA, place, "the array is encrypted; it cannot be read");
+    if (about->comp_method != ZIP_CM_STORE && about->comp_method != ZIP_CM_DEFLATE)
+        return rlm_refuse_file(error, RELUME_BAD_DATA, place,
+                               "the array is compressed by method %u; stored and deflated arrays are read",
+                               about->comp_method);
+    if (about->comp_size > npz->source->size)
+        return rlm_refuse_file(error, RELUME_BAD_FORMAT, place,
+                               "%" PRIu64 " compressed bytes are promised, the whole file has %" PRIu64,
+                               (uint64_t)about->comp_size, npz->source->size);
+    if (about->size > most)
+        return rlm_refuse_file(error, RELUME_BAD_DATA, place,
+                               "%" PRIu64 " compressed bytes are said to expand to %" PRIu64
+                               "; at most %" PRIu64 " are read of such an array",
+                               (uint64_t)about->comp_size, (uint64_t)about->size, most);
+    return RELUME_OK;
+}
+
+static relume_status read_member(struct rlm_npz *npz, size_t index, const char *place,
+                                 enum rlm_reading reading, struct rlm_tensor *tensor, relume_error *error)
+{
+    zip_stat_t about;
+    zip_stat_init(&about);
+    if (zip_stat_index(npz->archive, npz->members[index].index, 0, &about) != 0)
+        return rlm_refuse_file(error, RELUME_BAD_FORMAT, place, "the archive has no such member (%s)",
+                               zip_strerror(npz->archive));
+    RLM_TRY(check_member(npz, place, &about, error));
+    struct rlm_stream stream = {.name = place, .most = about.size, .read = member_read};
+    zip_file_t *file = zip_fopen_index(npz->archive, npz->members[index].index, 0);
+    if (!file)
+        return refuse_member(&stream, zip_get_error(npz->archive), error);
+    stream.context = file;
+    relume_status status = rlm_npy_read_stream(npz->allocator, &stream, reading, tensor, error);
+    (void)zip_fclose(file);
+    return status;
+}
+
+relume_status rlm_npz_read(struct rlm_npz *npz, size_t index, enum rlm_reading reading,
+                           struct rlm_tensor *tensor, relume_error *error)
+{
+    char place[PLACE_MOST], quoted[RLM_QUOTE_SIZE];
+    struct rlm_tensor read;
+    if (index >= npz->count)
+        return rlm_refuse_file(error, RELUME_NOT_FOUND, npz->source->name,
+                               "the archive has %zu arrays, not a number %zu", npz->count, index);
+    (void)snprintf(place, sizeof place, "%.300s, array %s", npz->source->name,
+                   rlm_quote(quoted, npz->members[index].name));
+    relume_status status = read_member(npz, index, place, reading, &read, error);
+    if (status != RELUME_OK) {
+        rlm_error_at_file(error, npz->source->name);
+        rlm_error_at_item(error, npz->members[index].name);
+        return status;
+    }
+    read.name = npz->members[index].name;
+    *tensor = read;
+    return RELUME_OK;
+}
