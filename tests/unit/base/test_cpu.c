@@ -91,17 +91,17 @@ static void test_no_groups(void **state)
 static void test_v2_quota_is_rounded_up(void **state)
 {
     (void)state;
-    put("/proc/self/cgroup", "0::/work/job\n");
-    put("/sys/fs/cgroup/work/job/cpu.max", "250000 100000\n");
+    put("/proc/self/cgroup", "0::/jobs/one\n");
+    put("/sys/fs/cgroup/jobs/one/cpu.max", "250000 100000\n");
     assert_int_equal(cores(16), 3);
     assert_string_equal(
         reason,
-        "the quota in /sys/fs/cgroup/work/job/cpu.max grants 2.50 of the 16 cores this process may run on");
+        "the quota in /sys/fs/cgroup/jobs/one/cpu.max grants 2.50 of the 16 cores this process may run on");
     assert_int_equal(cores(2), 2); /* the mask is tighter */
     assert_string_equal(reason, "this process may run on 2 cores");
-    put("/sys/fs/cgroup/work/job/cpu.max", "50000 100000\n");
+    put("/sys/fs/cgroup/jobs/one/cpu.max", "50000 100000\n");
     assert_int_equal(cores(16), 1);
-    put("/sys/fs/cgroup/work/job/cpu.max", "300000 100000\n");
+    put("/sys/fs/cgroup/jobs/one/cpu.max", "300000 100000\n");
     assert_int_equal(cores(16), 3);
 }
 

@@ -188,8 +188,7 @@ static void test_fork(void **state)
 {
     (void)state;
 #ifdef FORK_IS_UNSAFE
-    print_message("# no fork() under this sanitizer\n");
-    skip();
+    skip_because("this sanitizer does not survive fork() of several threads");
 #endif
     struct rlm_pool *pool = pool_of(4);
     for (int i = 0; i < 10; i++) {
