@@ -1,8 +1,8 @@
 /* Samples, targets, splits, and how raw features become numbers a network is fed.
  *
- * A dataset keeps features as they came (u8 or float32); `x = (raw - offset) / divisor` is applied when a batch is
- * packed, so images stay one byte a pixel in memory. Values are checked once, when loaded: a NaN or infinity is
- * refused with its row and column. */
+ * A dataset keeps features as they came (u8 or float32); `x = (raw - offset) / divisor` is applied when a
+ * batch is packed, so images stay one byte a pixel in memory. Values are checked once, when loaded: a NaN or
+ * infinity is refused with its row and column. */
 #ifndef RELUME_DATASET_H
 #define RELUME_DATASET_H
 
@@ -19,8 +19,8 @@ typedef enum relume_split { RELUME_SPLIT_TRAIN, RELUME_SPLIT_TEST, RELUME_SPLIT_
 typedef enum relume_element { RELUME_U8, RELUME_F32 } relume_element;
 typedef enum relume_task { RELUME_UNLABELLED, RELUME_CLASSIFICATION, RELUME_REGRESSION } relume_task;
 
-/* x[f] = (raw[f] - offset[f]) / divisor[f], both rounded to float32 once each. `features` entries each, or one entry
- * that serves every feature when `uniform` is not 0. */
+/* x[f] = (raw[f] - offset[f]) / divisor[f], both rounded to float32 once each. `features` entries each, or
+ * one entry that serves every feature when `uniform` is not 0. */
 typedef struct relume_scaling {
     int uniform;
     const float *offset;
@@ -30,27 +30,33 @@ typedef struct relume_scaling {
 typedef struct relume_dataset relume_dataset;
 
 typedef struct relume_dataset_options {
-    const char *labels;   /* = NULL: file of labels for a bare .npy of features */
-    const char *target;   /* = NULL: name or 1-based number of a CSV's target column */
-    const char *x_key;    /* = NULL: the array of features in an .npz; "X", "X_train", "x_train", "x", … are tried */
-    const char *y_key;    /* = NULL: likewise the targets */
-    const char *test;     /* = NULL: other data to serve as the test split */
-    double holdout;       /* = 0: share of the training samples set aside as the test split, 0 to < 1, drawn by `seed` */
-    uint64_t seed;        /* = 0 */
-    int standardize;      /* = 0: not 0: offset and divisor are the training split's mean and deviation, a feature each */
-    int need_targets;     /* = 1: refuse data without targets */
+    const char *labels; /* = NULL: file of labels for a bare .npy of features */
+    const char *target; /* = NULL: name or 1-based number of a CSV's target column */
+    const char
+        *x_key; /* = NULL: the array of features in an .npz; "X", "X_train", "x_train", "x", … are tried */
+    const char *y_key; /* = NULL: likewise the targets */
+    const char *test;  /* = NULL: other data to serve as the test split */
+    double holdout;    /* = 0: share of the training samples set aside as the test split, 0 to < 1, drawn by
+                          `seed` */
+    uint64_t seed;     /* = 0 */
+    int standardize;  /* = 0: not 0: offset and divisor are the training split's mean and deviation, a feature
+                         each */
+    int need_targets; /* = 1: refuse data without targets */
 } relume_dataset_options;
 
 RELUME_API void relume_dataset_options_default(relume_dataset_options *options);
 
-/* Loads `name`: "digits" (embedded: 1,797 × 64), "fashion-mnist", a folder of MNIST-style IDX files, FILE.npz, FILE.npy,
- * FILE.csv; gzipped or not. `options` may be NULL. NOT_FOUND, BAD_FORMAT, BAD_DATA (NaN, infinite, label out of range,
- * empty), MISMATCH (as many labels as samples? test features as train?), USAGE, IO, NO_MEMORY. */
-RELUME_API relume_status relume_dataset_load(relume_engine *engine, const char *name, const relume_dataset_options *options,
-                                             relume_dataset **dataset, relume_error *error) RELUME_MUST_CHECK;
+/* Loads `name`: "digits" (embedded: 1,797 × 64), "fashion-mnist", a folder of MNIST-style IDX files,
+ * FILE.npz, FILE.npy, FILE.csv; gzipped or not. `options` may be NULL. NOT_FOUND, BAD_FORMAT, BAD_DATA (NaN,
+ * infinite, label out of range, empty), MISMATCH (as many labels as samples? test features as train?), USAGE,
+ * IO, NO_MEMORY. */
+RELUME_API relume_status relume_dataset_load(relume_engine *engine, const char *name,
+                                             const relume_dataset_options *options, relume_dataset **dataset,
+                                             relume_error *error) RELUME_MUST_CHECK;
 
-/* Copies a matrix the caller has: `x[samples, features]` row-major; `labels[samples]` (class numbers below `classes`) for
- * classification, or `targets[samples, outputs]` for regression, or neither. All of it is the training split. */
+/* Copies a matrix the caller has: `x[samples, features]` row-major; `labels[samples]` (class numbers below
+ * `classes`) for classification, or `targets[samples, outputs]` for regression, or neither. All of it is the
+ * training split. */
 typedef struct relume_matrix {
     size_t samples, features;
     relume_element element;
@@ -60,8 +66,10 @@ typedef struct relume_matrix {
     const float *targets;   /* [samples, outputs] or NULL */
     size_t outputs;         /* with targets */
 } relume_matrix;
-RELUME_API relume_status relume_dataset_create(relume_engine *engine, const char *name, const relume_matrix *matrix,
-                                               const relume_dataset_options *options, relume_dataset **dataset,
+RELUME_API relume_status relume_dataset_create(relume_engine *engine, const char *name,
+                                               const relume_matrix *matrix,
+                                               const relume_dataset_options *options,
+                                               relume_dataset **dataset,
                                                relume_error *error) RELUME_MUST_CHECK;
 RELUME_API void relume_dataset_destroy(relume_dataset *dataset);
 
@@ -78,7 +86,8 @@ RELUME_API const char *relume_dataset_get_class_name(const relume_dataset *datas
 RELUME_API void relume_dataset_get_image(const relume_dataset *dataset, size_t *rows, size_t *columns);
 /* The scaling a new network on this data should carry. Valid as long as the dataset. */
 RELUME_API relume_scaling relume_dataset_get_scaling(const relume_dataset *dataset);
-/* A 64-bit fingerprint of every value, target and split: two datasets with the same one are taken for the same. */
+/* A 64-bit fingerprint of every value, target and split: two datasets with the same one are taken for the
+ * same. */
 RELUME_API uint64_t relume_dataset_get_fingerprint(const relume_dataset *dataset);
 
 #ifdef __cplusplus

@@ -2,9 +2,9 @@
  *
  *     z = max(0, W x + b)      for h1, h2, …          logits = W x + b      for out
  *
- * Weights are float32, `weight[N, K]` row-major (one row a unit), `bias[N]`. Layers are numbered from 0 in the order data
- * meets them and named "h1", "h2", …, "out". A network carries the scaling of its raw input, the names of its
- * classes and its loss, so that a saved model is enough to predict from raw data. */
+ * Weights are float32, `weight[N, K]` row-major (one row a unit), `bias[N]`. Layers are numbered from 0 in
+ * the order data meets them and named "h1", "h2", …, "out". A network carries the scaling of its raw input,
+ * the names of its classes and its loss, so that a saved model is enough to predict from raw data. */
 #ifndef RELUME_NETWORK_H
 #define RELUME_NETWORK_H
 
@@ -18,16 +18,16 @@ extern "C" {
 #endif
 
 /* How weights are drawn, n = in_features, m = out_features; biases are 0 except under PYTORCH.
- * HE: N(0, 2/n), U(±√(6/n)) (He et al. 2015) · XAVIER: N(0, 2/(n+m)), U(±√(6/(n+m))) (Glorot and Bengio 2010) ·
- * LECUN: N(0, 1/n) · PYTORCH: weight and bias U(±1/√n), what torch.nn.Linear does · ORTHOGONAL: rows or columns
- * orthonormal, times √2 (Saxe et al. 2013). The last layer is drawn like the others. */
-#define RELUME_INIT_LIST(X)                                                                                            \
-    X(HE_NORMAL, "he-normal")                                                                                          \
-    X(HE_UNIFORM, "he-uniform")                                                                                        \
-    X(XAVIER_NORMAL, "xavier-normal")                                                                                  \
-    X(XAVIER_UNIFORM, "xavier-uniform")                                                                                \
-    X(LECUN_NORMAL, "lecun-normal")                                                                                    \
-    X(PYTORCH, "pytorch")                                                                                              \
+ * HE: N(0, 2/n), U(±√(6/n)) (He et al. 2015) · XAVIER: N(0, 2/(n+m)), U(±√(6/(n+m))) (Glorot and Bengio 2010)
+ * · LECUN: N(0, 1/n) · PYTORCH: weight and bias U(±1/√n), what torch.nn.Linear does · ORTHOGONAL: rows or
+ * columns orthonormal, times √2 (Saxe et al. 2013). The last layer is drawn like the others. */
+#define RELUME_INIT_LIST(X)                                                                                  \
+    X(HE_NORMAL, "he-normal")                                                                                \
+    X(HE_UNIFORM, "he-uniform")                                                                              \
+    X(XAVIER_NORMAL, "xavier-normal")                                                                        \
+    X(XAVIER_UNIFORM, "xavier-uniform")                                                                      \
+    X(LECUN_NORMAL, "lecun-normal")                                                                          \
+    X(PYTORCH, "pytorch")                                                                                    \
     X(ORTHOGONAL, "orthogonal")
 
 typedef enum relume_init {
@@ -40,9 +40,9 @@ typedef enum relume_init {
 /* SOFTMAX: cross-entropy of softmax over the logits, a label a sample · MSE: mean over samples and outputs of
  * (logit − target)² · BCE: mean over samples and outputs of the binary cross-entropy of sigmoid(logit).
  * The formulas are PyTorch's CrossEntropyLoss, MSELoss and BCEWithLogitsLoss with reduction "mean". */
-#define RELUME_LOSS_LIST(X)                                                                                            \
-    X(SOFTMAX, "softmax")                                                                                              \
-    X(MSE, "mse")                                                                                                      \
+#define RELUME_LOSS_LIST(X)                                                                                  \
+    X(SOFTMAX, "softmax")                                                                                    \
+    X(MSE, "mse")                                                                                            \
     X(BCE, "bce")
 
 typedef enum relume_loss {
@@ -71,16 +71,17 @@ typedef struct relume_network_options {
 
 RELUME_API void relume_network_options_default(relume_network_options *options);
 
-/* Creates a network with drawn weights: the same options and seed give the same bytes everywhere. USAGE for a width of
- * 0, NO_MEMORY (a product that overflows counts as that). */
+/* Creates a network with drawn weights: the same options and seed give the same bytes everywhere. USAGE for a
+ * width of 0, NO_MEMORY (a product that overflows counts as that). */
 RELUME_API relume_status relume_network_create(relume_engine *engine, const relume_network_options *options,
-                                               relume_network **network, relume_error *error) RELUME_MUST_CHECK;
-/* Loads a relume or PyTorch-style .safetensors file. BAD_FORMAT, BAD_DATA (layers that do not chain, values not finite),
- * NOT_FOUND, IO, NO_MEMORY. */
-RELUME_API relume_status relume_network_load(relume_engine *engine, const char *path, relume_network **network,
-                                             relume_error *error) RELUME_MUST_CHECK;
-/* Saves beside `path`, flushes, renames over it and flushes the folder: `path` holds the old bytes or all of the
- * new ones. IO, NO_MEMORY. */
+                                               relume_network **network,
+                                               relume_error *error) RELUME_MUST_CHECK;
+/* Loads a relume or PyTorch-style .safetensors file. BAD_FORMAT, BAD_DATA (layers that do not chain, values
+ * not finite), NOT_FOUND, IO, NO_MEMORY. */
+RELUME_API relume_status relume_network_load(relume_engine *engine, const char *path,
+                                             relume_network **network, relume_error *error) RELUME_MUST_CHECK;
+/* Saves beside `path`, flushes, renames over it and flushes the folder: `path` holds the old bytes or all of
+ * the new ones. IO, NO_MEMORY. */
 RELUME_API relume_status relume_network_save(const relume_network *network, const char *path,
                                              relume_error *error) RELUME_MUST_CHECK;
 RELUME_API void relume_network_destroy(relume_network *network);
@@ -95,11 +96,12 @@ RELUME_API const char *relume_network_get_class_name(const relume_network *netwo
 /* How raw input is scaled before the first layer. Valid as long as the network. */
 RELUME_API relume_scaling relume_network_get_scaling(const relume_network *network);
 
-/* One layer: its names, sizes and a view of its parameters, valid until the network is destroyed and current between
- * calls. Row n of `weight` begins at weight + n * weight_stride. */
+/* One layer: its names, sizes and a view of its parameters, valid until the network is destroyed and current
+ * between calls. Row n of `weight` begins at weight + n * weight_stride. */
 typedef struct relume_layer {
-    const char *name;         /* "h1", "h2", …, "out" */
-    const char *foreign_name; /* the layer's name in the file it came from; the same as `name` for relume's own */
+    const char *name; /* "h1", "h2", …, "out" */
+    const char
+        *foreign_name; /* the layer's name in the file it came from; the same as `name` for relume's own */
     size_t in_features, out_features;
     float *weight;
     size_t weight_stride;
@@ -109,10 +111,12 @@ typedef struct relume_layer {
 /* The layer, or one with name NULL when `index` is none. */
 RELUME_API relume_layer relume_network_get_layer(const relume_network *network, size_t index);
 
-/* Logits of every sample of `split`, `logits[samples, out_features]` row-major, from the dataset's raw features. MISMATCH
- * when the feature counts differ, DIVERGED when a pre-activation is not finite, NO_MEMORY. */
+/* Logits of every sample of `split`, `logits[samples, out_features]` row-major, from the dataset's raw
+ * features. MISMATCH when the feature counts differ, DIVERGED when a pre-activation is not finite, NO_MEMORY.
+ */
 RELUME_API relume_status relume_network_predict(const relume_network *network, const relume_dataset *dataset,
-                                                relume_split split, float *logits, relume_error *error) RELUME_MUST_CHECK;
+                                                relume_split split, float *logits,
+                                                relume_error *error) RELUME_MUST_CHECK;
 
 #ifdef __cplusplus
 }

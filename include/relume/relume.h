@@ -10,9 +10,9 @@
  *     census.h    the exact count of every unit over a whole split, and the ledger of births and deaths
  *     run.h       the run directory: train with checkpoints and history, resume, load again
  *
- * The words are those of docs/definitions.md. Objects are made by `_create` or `_load`, freed by `_destroy` (NULL is allowed),
- * and are used from one thread at a time unless a comment says otherwise. Nothing here prints, exits or keeps
- * global state. */
+ * The words are those of docs/definitions.md. Objects are made by `_create` or `_load`, freed by `_destroy`
+ * (NULL is allowed), and are used from one thread at a time unless a comment says otherwise. Nothing here
+ * prints, exits or keeps global state. */
 #ifndef RELUME_RELUME_H
 #define RELUME_RELUME_H
 

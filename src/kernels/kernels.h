@@ -1,9 +1,10 @@
-/* The contract of the kernels: pure computation on memory the caller has. They never allocate, fail, log, read globals or
- * touch files; the same arguments give the same bytes at every level, because every sum has one order (docs/numerics.md).
+/* The contract of the kernels: pure computation on memory the caller has. They never allocate, fail, log,
+ * read globals or touch files; the same arguments give the same bytes at every level, because every sum has
+ * one order (docs/numerics.md).
  *
- * ref.c is the meaning. A table starts as ref's functions; each instruction set overwrites what it does better.
- * kernels.def lists them. Work is cut for threads by ranges [begin, end) of outputs, whose ends are multiples of 16 or the
- * end of the dimension: ranges never share a written byte. */
+ * ref.c is the meaning. A table starts as ref's functions; each instruction set overwrites what it does
+ * better. kernels.def lists them. Work is cut for threads by ranges [begin, end) of outputs, whose ends are
+ * multiples of 16 or the end of the dimension: ranges never share a written byte. */
 #ifndef RLM_KERNELS_KERNELS_H
 #define RLM_KERNELS_KERNELS_H
 
@@ -35,18 +36,18 @@ enum rlm_update_kind {
 #undef RLM_REAL
 #undef RLM_NAME
 
-/* Gathers samples from raw features, scales them and lays them out. x = (raw − offset) / divisor, each rounded once
- * (float32; u8 is converted exactly first). */
+/* Gathers samples from raw features, scales them and lays them out. x = (raw − offset) / divisor, each
+ * rounded once (float32; u8 is converted exactly first). */
 struct rlm_pack {
     size_t batch, features;
-    const void *raw;       /* [·, features] row-major: uint8_t or float */
+    const void *raw; /* [·, features] row-major: uint8_t or float */
     bool is_u8;
     const uint32_t *index; /* [B]: rows of raw; NULL: rows first, first + 1, … */
     size_t first;
-    bool uniform;          /* offset[0] and divisor[0] serve every feature */
+    bool uniform; /* offset[0] and divisor[0] serve every feature */
     const float *offset, *divisor;
-    float *x;              /* sample panels [B, F]; NULL: not wanted */
-    float *x_features;     /* feature panels [B, F]; NULL: not wanted */
+    float *x;          /* sample panels [B, F]; NULL: not wanted */
+    float *x_features; /* feature panels [B, F]; NULL: not wanted */
 };
 
 struct rlm_kernels {
@@ -56,7 +57,8 @@ struct rlm_kernels {
 #undef RLM_KERNEL
 };
 
-/* The table of a level; the reference's for a level that this build does not have. `fma` is required by every level above REF. */
+/* The table of a level; the reference's for a level that this build does not have. `fma` is required by every
+ * level above REF. */
 const struct rlm_kernels *rlm_kernels_get(enum rlm_cpu_level level);
 
 /* The levels built into this binary, best last; for tests and benches. Returns how many. */
