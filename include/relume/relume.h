@@ -9,6 +9,9 @@
  *     trainer.h   loss, optimizer, schedule; one step, one epoch
  *     census.h    the exact count of every unit over a whole split, and the ledger of births and deaths
  *     run.h       the run directory: train with checkpoints and history, resume, load again
+ *     forecast.h  before training: units born dead, and a safe learning rate
+ *     explain.h   one unit on one sample, forward and backward, with its own numbers
+ *     bench.h     samples per second beside the machine's peak
  *
  * The words are those of docs/definitions.md. Objects are made by `_create` or `_load`, freed by `_destroy`
  * (NULL is allowed), and are used from one thread at a time unless a comment says otherwise. Nothing here
@@ -16,9 +19,12 @@
 #ifndef RELUME_RELUME_H
 #define RELUME_RELUME_H
 
+#include "relume/bench.h"
 #include "relume/census.h"
 #include "relume/dataset.h"
 #include "relume/engine.h"
+#include "relume/explain.h"
+#include "relume/forecast.h"
 #include "relume/network.h"
 #include "relume/run.h"
 #include "relume/status.h"

@@ -1,0 +1,186 @@
+/* Throughput of training and counting: pieces of equal work, the machine's peak measured between them. See
+ * relume/bench.h. */
+#include "relume/bench.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/checked.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "census/ledger.h"
+#include "kernels/peak.h"
+#include "network/network.h"
+#include "relume/census.h"
+#include "train/trainer.h"
+
+#define MAX_REPEATS 101
+#define MAX_THREADS 256 /* whose peak is added up */
+#define PEAK_SECONDS 0.02 /* of each peak measurement between two pieces */
+
+void relume_bench_options_default(relume_bench_options *options)
+{
+    *options = (relume_bench_options){.seconds = 3.0, .repeats = 7};
+}
+
+struct peak_task {
+    enum rlm_cpu_level level;
+    size_t steps;
+    double flop[MAX_THREADS];
+};
+
+static void peak_task_run(void *context, size_t task, size_t thread)
+{
+    (void)thread;
+    struct peak_task *peak = context;
+    float sink = 0.0f;
+    double flop = rlm_peak_run(peak->level, peak->steps, &sink);
+    peak->flop[task] = sink == 12345.0f ? 0.0 : flop; /* the sink is used, so the chains are run */
+}
+
+double relume_bench_peak(relume_engine *engine, double seconds)
+{
+    size_t threads = rlm_size_min(rlm_pool_threads(engine->pool), MAX_THREADS);
+    struct peak_task peak = {.level = engine->level, .steps = 1 << 16};
+    double best = 0.0, end = rlm_clock_now() + seconds;
+    do {
+        double begin = rlm_clock_now(), flop = 0.0;
+        rlm_pool_run(engine->pool, peak_task_run, &peak, threads);
+        for (size_t i = 0; i < threads; i++)
+            flop += peak.flop[i];
+        best = fmax(best, flop / (rlm_clock_now() - begin) * 1e-9);
+    } while (rlm_clock_now() < end);
+    return best;
+}
+
+/* One unit of work being timed; returns the samples it took, 0 on failure with `status` set. */
+struct workload {
+    relume_engine *engine;
+    size_t (*run)(struct workload *workload, relume_error *error);
+    double flop_per_sample;
+    relume_trainer *trainer;
+    relume_census *census;
+    relume_status status;
+};
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static relume_bench_figure figure_of(const double *values, size_t count)
+{
+    double sorted[MAX_REPEATS];
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = values[i];
+    qsort(sorted, count, sizeof *sorted, compare_doubles);
+    return (relume_bench_figure){.median = sorted[count / 2], .least = sorted[0], .most = sorted[count - 1]};
+}
+
+/* Works for about `seconds`; returns samples per second, 0 on failure. */
+static double work_for(struct workload *workload, double seconds, uint64_t *rounds, relume_error *error)
+{
+    double begin = rlm_clock_now(), samples = 0.0, spent;
+    do {
+        size_t done = workload->run(workload, error);
+        if (done == 0)
+            return 0.0;
+        samples += (double)done;
+        ++*rounds;
+        spent = rlm_clock_now() - begin;
+    } while (spent < seconds);
+    return samples / spent;
+}
+
+static relume_status measure(struct workload *workload, const relume_bench_options *options,
+                             relume_bench_result *result, relume_error *error)
+{
+    if (!(options->seconds > 0.0) || options->repeats == 0 || options->repeats > MAX_REPEATS)
+        return rlm_error_set(error, RELUME_USAGE,
+                             "a benchmark wants seconds above 0 and 1 to %d repeats, found %g and %zu",
+                             MAX_REPEATS, options->seconds, options->repeats);
+    double rate[MAX_REPEATS], gflops[MAX_REPEATS], peak[MAX_REPEATS], share[MAX_REPEATS];
+    relume_bench_result made = {0};
+    uint64_t warm = 0;
+    if (work_for(workload, options->seconds / 6.0, &warm, error) == 0.0)
+        return workload->status;
+    for (size_t i = 0; i < options->repeats; i++) {
+        double before = relume_bench_peak(workload->engine, PEAK_SECONDS);
+        rate[i] = work_for(workload, options->seconds / (double)options->repeats, &made.steps, error);
+        if (rate[i] == 0.0)
+            return workload->status;
+        peak[i] = fmax(before, relume_bench_peak(workload->engine, PEAK_SECONDS));
+        gflops[i] = rate[i] * workload->flop_per_sample * 1e-9;
+        share[i] = gflops[i] / peak[i];
+    }
+    made.samples_per_second = figure_of(rate, options->repeats);
+    made.gflops = figure_of(gflops, options->repeats);
+    made.peak_gflops = figure_of(peak, options->repeats);
+    made.peak_share = figure_of(share, options->repeats).median;
+    *result = made;
+    return RELUME_OK;
+}
+
+/* Multiply-adds of a layer's matrix count 2 each: forward, dW, and dX for all layers but the first. */
+static double flop_per_sample(const relume_network *network, bool training)
+{
+    double flop = 0.0;
+    for (size_t k = 0; k < network->layer_count; k++) {
+        const struct rlm_layer *layer = &network->layers[k];
+        double factor = !training ? 2.0 : k == 0 ? 4.0 : 6.0;
+        flop += factor * (double)layer->in_features * (double)layer->out_features;
+    }
+    return flop;
+}
+
+static size_t train_once(struct workload *workload, relume_error *error)
+{
+    relume_progress before = relume_trainer_get_progress(workload->trainer);
+    workload->status = relume_trainer_step(workload->trainer, error);
+    if (workload->status != RELUME_OK)
+        return 0;
+    return (size_t)(relume_trainer_get_progress(workload->trainer).samples - before.samples);
+}
+
+static size_t count_once(struct workload *workload, relume_error *error)
+{
+    workload->status = relume_census_count(workload->census, error);
+    return workload->status == RELUME_OK ? (size_t)relume_census_get_samples(workload->census) : 0;
+}
+
+relume_status relume_bench_train(relume_network *network, const relume_dataset *dataset,
+                                 const relume_trainer_options *trainer, const relume_bench_options *options,
+                                 relume_bench_result *result, relume_error *error)
+{
+    relume_trainer_options endless = *trainer;
+    endless.epochs = UINT32_MAX; /* the clock ends the run, not the count */
+    struct workload workload = {.engine = network->engine, .run = train_once};
+    workload.flop_per_sample = flop_per_sample(network, true);
+    RLM_TRY(relume_trainer_create(network, dataset, &endless, &workload.trainer, error));
+    struct rlm_ledger ledger = {0};
+    relume_status status = RELUME_OK;
+    if (!options->ledger_off) {
+        status = rlm_ledger_init(&ledger, network, false, error);
+        struct rlm_observer observer = rlm_ledger_observer(&ledger);
+        if (status == RELUME_OK)
+            rlm_trainer_observe(workload.trainer, &observer);
+    }
+    if (status == RELUME_OK)
+        status = measure(&workload, options, result, error);
+    relume_trainer_destroy(workload.trainer);
+    rlm_ledger_deinit(&ledger);
+    return status;
+}
+
+relume_status relume_bench_census(const relume_network *network, const relume_dataset *dataset,
+                                  const relume_bench_options *options, relume_bench_result *result,
+                                  relume_error *error)
+{
+    struct workload workload = {.engine = network->engine, .run = count_once};
+    workload.flop_per_sample = flop_per_sample(network, false);
+    RLM_TRY(relume_census_create(network, dataset, RELUME_SPLIT_TRAIN, NULL, &workload.census, error));
+    relume_status status = measure(&workload, options, result, error);
+    relume_census_destroy(workload.census);
+    return status;
+}
