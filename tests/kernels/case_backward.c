@@ -88,7 +88,7 @@ static void weights_once(const struct rlm_kernels *kernels, struct random *r, si
                          size_t units)
 {
     char shape[128];
-    enum fill fill = (enum fill)(FILL_PLAIN + random_below(r, FILL_KINDS - FILL_PLAIN));
+    enum fill fill = random_fill(r);
     size_t stride = rlm_round_up(features, RLM_LANES) + RLM_LANES * random_below(r, 2);
     float *x = sample_panels(r, fill, batch, features);
     struct rlm_backward_weights a = {
@@ -118,7 +118,7 @@ static void input_once(const struct rlm_kernels *kernels, struct random *r, size
                        size_t units)
 {
     char shape[128];
-    enum fill fill = (enum fill)(FILL_PLAIN + random_below(r, FILL_KINDS - FILL_PLAIN));
+    enum fill fill = random_fill(r);
     size_t stride = rlm_round_up(features, RLM_LANES) + RLM_LANES * random_below(r, 2);
     size_t panels = rlm_divide_up(batch, RLM_LANES);
     uint16_t *gates = buffer_take(panels * features, sizeof *gates);
@@ -192,7 +192,7 @@ void check_apply(const struct rlm_kernels *kernels, struct random *r, size_t rou
 {
     for (size_t i = 0; i < rounds; i++) {
         char shape[128];
-        enum fill fill = (enum fill)(FILL_PLAIN + random_below(r, FILL_KINDS - FILL_PLAIN));
+        enum fill fill = random_fill(r);
         bool bias = random_one_in(r, 4);
         size_t rows = bias ? 1 : random_dimension(r, 70), columns = random_dimension(r, 130);
         size_t stride = bias ? columns : rlm_round_up(columns, RLM_LANES) + RLM_LANES * random_below(r, 2);
@@ -222,7 +222,7 @@ void check_row_squares(const struct rlm_kernels *kernels, struct random *r, size
 {
     for (size_t i = 0; i < rounds; i++) {
         char shape[128];
-        enum fill fill = (enum fill)(FILL_PLAIN + random_below(r, FILL_KINDS - FILL_PLAIN));
+        enum fill fill = random_fill(r);
         size_t rows = random_dimension(r, 40), columns = random_dimension(r, 300);
         size_t stride = rows == 1 ? columns : rlm_round_up(columns, RLM_LANES);
         float *matrix = weight_matrix(r, fill, rows, columns, stride);

@@ -75,7 +75,7 @@ static void once(const struct rlm_kernels *kernels, struct random *r, size_t bat
                  size_t units)
 {
     char shape[128];
-    enum fill fill = (enum fill)(FILL_PLAIN + random_below(r, FILL_KINDS - FILL_PLAIN));
+    enum fill fill = random_fill(r);
     size_t stride = rlm_round_up(features, RLM_LANES) + RLM_LANES * random_below(r, 2);
     unsigned wanted = (unsigned)random_below(r, 32);
     struct rlm_forward a = {

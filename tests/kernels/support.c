@@ -36,6 +36,11 @@ float random_unit(struct random *r)
     return (float)((double)(random_next(r) >> 11) * 0x1p-52 - 1);
 }
 
+enum fill random_fill(struct random *r)
+{
+    return (enum fill)(FILL_PLAIN + random_below(r, FILL_KINDS - FILL_PLAIN));
+}
+
 static float random_number(struct random *r, enum fill fill)
 {
     static const float special[] = {NAN, INFINITY, -INFINITY, 0.0f, -0.0f};

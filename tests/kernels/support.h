@@ -30,6 +30,7 @@ enum fill {
     FILL_SPECIAL, /* plain, with a NaN or an infinity here and there */
     FILL_KINDS
 };
+enum fill random_fill(struct random *r); /* all but ZERO */
 
 /* Buffers, each right in front of a page without access and behind a canary. All are given back at once,
  * which also looks after the canaries. */
