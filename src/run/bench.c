@@ -15,7 +15,7 @@
 #include "train/trainer.h"
 
 #define MAX_REPEATS 101
-#define MAX_THREADS 256 /* whose peak is added up */
+#define MAX_THREADS 256   /* whose peak is added up */
 #define PEAK_SECONDS 0.02 /* of each peak measurement between two pieces */
 
 void relume_bench_options_default(relume_bench_options *options)

@@ -450,6 +450,19 @@ static bool read_field(struct rlm_settings *settings, const struct field *field,
     return good && *at == '\0';
 }
 
+/* What it means that a field could not be read. */
+static relume_status refuse_field(const struct rlm_settings *settings, const struct field *field,
+                                  const char *value, relume_error *error)
+{
+    bool refused =
+        (field->kind == WIDTHS && !settings->hidden) || (field->kind == POINTS && !settings->points);
+    if (refused)
+        return rlm_error_memory(error, strlen(value), "the list of a setting");
+    rlm_error_at_item(error, field->key);
+    return rlm_error_set(error, RELUME_BAD_FORMAT, "the setting %s is \"%s\", which cannot be read",
+                         field->key, value);
+}
+
 relume_status rlm_settings_apply(struct rlm_settings *settings, relume_run_options *options,
                                  relume_error *error)
 {
@@ -460,9 +473,7 @@ relume_status rlm_settings_apply(struct rlm_settings *settings, relume_run_optio
         const char *value = rlm_settings_get(settings, fields[i].key);
         if (!value || read_field(settings, &fields[i], value, options))
             continue;
-        rlm_error_at_item(error, fields[i].key);
-        status = rlm_error_set(error, RELUME_BAD_FORMAT, "the setting %s is \"%s\", which cannot be read",
-                               fields[i].key, value);
+        status = refuse_field(settings, &fields[i], value, error);
     }
     locale_leave(&scope);
     return status;
