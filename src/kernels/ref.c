@@ -40,7 +40,7 @@ static size_t feature_at(size_t b, size_t f, size_t batch)
     return (f / RLM_LANES * rlm_round_up(batch, RLM_LANES) + b) * RLM_LANES + f % RLM_LANES;
 }
 
-/* ------------------------------------------------------------------------------------------------ forward */
+/* --------------------------------------------------------------------------------------------- forward */
 
 static RLM_REAL pre_activation(const struct RLM_NAME(rlm_forward) * a, size_t b, size_t n)
 {
@@ -105,8 +105,7 @@ static bool forward(const struct RLM_NAME(rlm_forward) * a, size_t unit_begin, s
     return finite;
 }
 
-/* ------------------------------------------------------------------------------------------------- updates
- */
+/* --------------------------------------------------------------------------------------------- updates */
 
 /* s1 / (√s2 · root_correction + epsilon), with the moments moved on. */
 static RLM_REAL adam_direction(const struct RLM_NAME(rlm_update) * u, RLM_REAL g, RLM_REAL *s1, RLM_REAL *s2)
@@ -157,8 +156,7 @@ static void apply(const struct RLM_NAME(rlm_apply) * a, size_t row_begin, size_t
         }
 }
 
-/* ------------------------------------------------------------------------------------------------ backward
- */
+/* -------------------------------------------------------------------------------------------- backward */
 
 static void backward_weights(const struct RLM_NAME(rlm_backward_weights) * a, size_t unit_begin,
                              size_t unit_end)
@@ -195,8 +193,7 @@ static void backward_input(const struct RLM_NAME(rlm_backward_input) * a, size_t
         }
 }
 
-/* -------------------------------------------------------------------------------------------------- losses
- */
+/* ---------------------------------------------------------------------------------------------- losses */
 
 /* Writes what a loss gives for sample b; `logit` walks over the sample's outputs. */
 static void loss_finish(const struct RLM_NAME(rlm_loss) * a, size_t b, RLM_REAL loss)
@@ -281,7 +278,7 @@ static void loss_bce(const struct RLM_NAME(rlm_loss) * a)
     loss_clear(a);
 }
 
-/* ------------------------------------------------------------------------------------- data and gradients */
+/* ---------------------------------------------------------------------------------- data and gradients */
 
 #ifndef RLM_REF_DOUBLE
 

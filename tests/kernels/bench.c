@@ -92,11 +92,15 @@ static double seconds(void (*run)(struct bench_net *), struct bench_net *b)
     return best;
 }
 
-/* --------------------------------------------------------------------------------------- the machine's peak
- */
+/* ---------------------------------------------------------------------------------- the machine's peak */
 
 #define PEAK_CHAINS 12
 #define PEAK_STEPS 20000
+#if defined(__clang__)
+#define PEAK_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define PEAK_UNROLL _Pragma("GCC unroll 12")
+#endif
 
 static volatile float peak_result; /* keeps the chains from being optimised away */
 
@@ -107,9 +111,11 @@ __attribute__((target("avx2,fma"))) static void peak_chains(struct bench_net *un
     (void)unused;
     for (int c = 0; c < PEAK_CHAINS; c++)
         sums[c] = _mm256_set1_ps((float)c);
-    for (int i = 0; i < PEAK_STEPS; i++)
-        _Pragma("GCC unroll 12") for (int c = 0; c < PEAK_CHAINS; c++) sums[c] =
-            _mm256_fmadd_ps(sums[c], a, b);
+    for (int i = 0; i < PEAK_STEPS; i++) {
+        PEAK_UNROLL
+        for (int c = 0; c < PEAK_CHAINS; c++)
+            sums[c] = _mm256_fmadd_ps(sums[c], a, b);
+    }
     for (int c = 0; c < PEAK_CHAINS; c++)
         peak_result = _mm256_cvtss_f32(sums[c]);
 }
@@ -121,8 +127,11 @@ static void peak_chains(struct bench_net *unused)
     (void)unused;
     for (int c = 0; c < PEAK_CHAINS; c++)
         sums[c] = vdupq_n_f32((float)c);
-    for (int i = 0; i < PEAK_STEPS; i++)
-        _Pragma("GCC unroll 12") for (int c = 0; c < PEAK_CHAINS; c++) sums[c] = vfmaq_f32(b, sums[c], a);
+    for (int i = 0; i < PEAK_STEPS; i++) {
+        PEAK_UNROLL
+        for (int c = 0; c < PEAK_CHAINS; c++)
+            sums[c] = vfmaq_f32(b, sums[c], a);
+    }
     for (int c = 0; c < PEAK_CHAINS; c++)
         peak_result = vgetq_lane_f32(sums[c], 0);
 }
@@ -142,8 +151,7 @@ static double peak(void)
     return 2.0 * PEAK_CHAINS * PEAK_LANES * PEAK_STEPS / seconds(peak_chains, NULL) * 1e-9;
 }
 
-/* ---------------------------------------------------------------------------------------------- the shapes
- */
+/* ------------------------------------------------------------------------------------------ the shapes */
 
 static struct bench_net net_take(const struct rlm_kernels *kernels, struct random *r, size_t in, size_t out)
 {
@@ -190,43 +198,41 @@ static struct bench_net net_take(const struct rlm_kernels *kernels, struct rando
     return b;
 }
 
-/* One line: microseconds, and with multiply-adds GFLOP/s and the share of the peak. */
-static void line(const char *kernel, double time, double flops, double top)
+/* One line: microseconds, and with multiply-adds GFLOP/s and the share of the peak, measured right before. */
+static void line(const char *kernel, void (*run)(struct bench_net *), struct bench_net *b, double flops)
 {
+    double top = flops > 0 ? peak() : 0, time = seconds(run, b);
     printf("  %-18s %10.1f us", kernel, time * 1e6);
     if (flops > 0)
-        printf("  %7.1f GFLOP/s  %.3f of peak", flops / time * 1e-9, flops / time * 1e-9 / top);
+        printf("  %7.1f GFLOP/s  %.3f of %.1f", flops / time * 1e-9, flops / time * 1e-9 / top, top);
     putchar('\n');
     fflush(stdout);
 }
 
-static void bench_shape(const struct rlm_kernels *kernels, size_t in, size_t out, double top)
+static void bench_shape(const struct rlm_kernels *kernels, size_t in, size_t out)
 {
     struct random r = {1};
     struct bench_net b = net_take(kernels, &r, in, out);
     double flops = 2.0 * BATCH * (double)in * (double)out;
     printf("%s, %zu to %zu, batch %d\n", kernels->name, in, out, BATCH);
-    line("forward", seconds(run_forward, &b), flops, top);
-    line("backward_weights", seconds(run_weights, &b), flops, top);
-    line("backward_input", seconds(run_input, &b), flops, top);
-    line("apply", seconds(run_apply, &b), 0, top);
-    line("row_squares", seconds(run_squares, &b), 0, top);
-    line("pack", seconds(run_pack, &b), 0, top);
+    line("forward", run_forward, &b, flops);
+    line("backward_weights", run_weights, &b, flops);
+    line("backward_input", run_input, &b, flops);
+    line("apply", run_apply, &b, 0);
+    line("row_squares", run_squares, &b, 0);
+    line("pack", run_pack, &b, 0);
     if (out <= 16) {
-        line("loss_softmax", seconds(run_softmax, &b), 0, top);
-        line("loss_mse", seconds(run_mse, &b), 0, top);
-        line("loss_bce", seconds(run_bce, &b), 0, top);
+        line("loss_softmax", run_softmax, &b, 0);
+        line("loss_mse", run_mse, &b, 0);
+        line("loss_bce", run_bce, &b, 0);
     }
     buffers_release();
 }
 
 void bench(const struct rlm_kernels *kernels)
 {
-    double top = peak();
-    printf("multiply-add peak of one core: %.1f GFLOP/s\n", top);
-    bench_shape(kernels, 784, 512, top);
-    bench_shape(kernels, 512, 512, top);
-    bench_shape(kernels, 512, 10, top);
-    top = peak() > top ? peak() : top;
-    printf("multiply-add peak again: %.1f GFLOP/s\n", top);
+    puts("the last column is the multiply-add peak of one core in GFLOP/s");
+    bench_shape(kernels, 784, 512);
+    bench_shape(kernels, 512, 512);
+    bench_shape(kernels, 512, 10);
 }

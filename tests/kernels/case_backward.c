@@ -49,7 +49,9 @@ static struct parameters parameters_take(struct random *r, size_t rows, size_t c
     for (size_t i = 0; i < rows * stride; i++)
         second[i] *= second[i];
     return (struct parameters){
-        .value = pair_of(weight_matrix(r, FILL_PLAIN, rows, columns, stride), rows * stride, sizeof(float)),
+        .value =
+            pair_of(weight_matrix(r, random_one_in(r, 2) ? FILL_PLAIN : FILL_SPARSE, rows, columns, stride),
+                    rows * stride, sizeof(float)),
         .s1 = pair_of(weight_matrix(r, FILL_PLAIN, rows, columns, stride), rows * stride, sizeof(float)),
         .s2 = pair_of(second, rows * stride, sizeof(float)),
         .gradient = pair_of(NULL, rows * stride, sizeof(float)),
@@ -157,6 +159,8 @@ static void shapes(const struct rlm_kernels *kernels, struct random *r, size_t r
         once(kernels, r, 1 + random_below(r, 40), features, 1 + random_below(r, 40));
     for (size_t i = 0; i < rounds; i++)
         once(kernels, r, random_dimension(r, 130), random_dimension(r, 130), random_dimension(r, 200));
+    for (size_t i = 0; i < rounds; i++) /* sums of one term or two, which may be −0 */
+        once(kernels, r, 1 + random_below(r, 2), 1 + random_below(r, 33), 1 + random_below(r, 2));
     once(kernels, r, 257, 20, 17); /* around the cuts of long sums */
     once(kernels, r, 600, 33, 17);
     once(kernels, r, 20, 33, 300);
@@ -172,8 +176,7 @@ void check_backward_input(const struct rlm_kernels *kernels, struct random *r, s
     shapes(kernels, r, rounds, input_once);
 }
 
-/* ------------------------------------------------------------------------------------ apply and row_squares
- */
+/* ------------------------------------------------------------------------------- apply and row_squares */
 
 static void apply_range(void *context, size_t begin, size_t end)
 {

@@ -68,6 +68,8 @@ static float *biases(struct random *r, enum fill fill, size_t units)
     for (size_t n = 0; n < units; n++)
         if (random_one_in(r, 4)) /* a unit that no sample opens */
             bias[n] = -1e9f;
+        else if (random_one_in(r, 4)) /* keeps the −0 of a product that underflows */
+            bias[n] = -0.0f;
     return bias;
 }
 
@@ -110,6 +112,8 @@ void check_forward(const struct rlm_kernels *kernels, struct random *r, size_t r
         once(kernels, r, 1 + random_below(r, 40), 1 + random_below(r, 40), units);
     for (size_t i = 0; i < rounds; i++)
         once(kernels, r, random_dimension(r, 130), random_dimension(r, 300), random_dimension(r, 130));
+    for (size_t i = 0; i < rounds; i++) /* sums of one term or two, which may be −0 */
+        once(kernels, r, 1 + random_below(r, 3), 1 + random_below(r, 2), 1 + random_below(r, 20));
     once(kernels, r, 33, 1023, 20); /* around the cut of long sums */
     once(kernels, r, 33, 1024, 20);
     once(kernels, r, 33, 2049, 20);

@@ -99,7 +99,7 @@ void check_loss_bce(const struct rlm_kernels *kernels, struct random *r, size_t 
     shapes(kernels, r, rounds, BCE);
 }
 
-/* ---------------------------------------------------------------------------------------- exp, log, log1p */
+/* ------------------------------------------------------------------------------------- exp, log, log1p */
 
 /* |got − exact| in units of the float next to `exact`; the C library's double is exact enough to judge by:
  * its own error is 2^−29 of such a unit. */

@@ -62,7 +62,7 @@ static float random_number(struct random *r, enum fill fill)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ buffers */
+/* --------------------------------------------------------------------------------------------- buffers */
 
 #define MOST_BUFFERS 64
 #define CANARY 0xa7
@@ -175,7 +175,7 @@ void pair_compare(const struct pair *pair, const char *kernel, const char *what,
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ layouts */
+/* --------------------------------------------------------------------------------------------- layouts */
 
 size_t sample_panels_size(size_t batch, size_t features)
 {
