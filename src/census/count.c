@@ -35,14 +35,16 @@ static void layout(struct rlm_arena *arena, relume_census *census)
     }
 }
 
-/* The part of creation that stored and counted censuses share. */
-static relume_status census_new(const relume_network *network, const relume_census_options *options,
-                                relume_census **result, relume_error *error)
+/* The part of creation that stored and counted censuses share. NULL: no memory, and the error says so. */
+static relume_census *census_new(const relume_network *network, const relume_census_options *options,
+                                 relume_error *error)
 {
     const relume_allocator *allocator = &network->engine->allocator;
     relume_census *census = rlm_alloc_zero(allocator, 1, sizeof *census);
-    if (!census)
-        return rlm_error_memory(error, sizeof *census, "a census");
+    if (!census) {
+        (void)rlm_error_memory(error, sizeof *census, "a census");
+        return NULL;
+    }
     census->network = network;
     census->layers = network->layer_count - 1;
     census->loss = census->accuracy = (double)NAN;
@@ -50,14 +52,14 @@ static relume_status census_new(const relume_network *network, const relume_cens
     if (options)
         census->options = *options;
     layout(&census->arena, census);
+    size_t wanted = census->arena.used;
     if (!rlm_arena_init(&census->arena, allocator)) {
-        size_t wanted = census->arena.used;
         relume_census_destroy(census);
-        return rlm_error_memory(error, wanted, "the account of a census");
+        (void)rlm_error_memory(error, wanted, "the account of a census");
+        return NULL;
     }
     layout(&census->arena, census);
-    *result = census;
-    return RELUME_OK;
+    return census;
 }
 
 relume_status rlm_census_create_stored(const relume_network *network, uint64_t samples,
@@ -65,8 +67,11 @@ relume_status rlm_census_create_stored(const relume_network *network, uint64_t s
                                        relume_error *error)
 {
     rlm_error_clear(error);
-    RLM_TRY(census_new(network, options, census, error));
-    (*census)->samples = samples;
+    relume_census *made = census_new(network, options, error);
+    if (!made)
+        return RELUME_NO_MEMORY;
+    made->samples = samples;
+    *census = made;
     return RELUME_OK;
 }
 
@@ -101,7 +106,7 @@ static relume_status census_equip(relume_census *census, const relume_dataset *d
 
 relume_status relume_census_create(const relume_network *network, const relume_dataset *dataset,
                                    relume_split split, const relume_census_options *options,
-                                   relume_census **result, relume_error *error)
+                                   relume_census **census, relume_error *error)
 {
     rlm_error_clear(error);
     if (options && !(options->nearly_dead >= 0 && options->nearly_dead <= 1)) {
@@ -114,14 +119,15 @@ relume_status relume_census_create(const relume_network *network, const relume_d
     if (rows.count == 0)
         return rlm_error_set(error, RELUME_NOT_FOUND, "%s has no samples in its %s split", dataset->name,
                              split_name(split));
-    relume_census *census = NULL;
-    RLM_TRY(census_new(network, options, &census, error));
-    census->rows = rows;
-    relume_status status = census_equip(census, dataset, error);
+    relume_census *made = census_new(network, options, error);
+    if (!made)
+        return RELUME_NO_MEMORY;
+    made->rows = rows;
+    relume_status status = census_equip(made, dataset, error);
     if (status == RELUME_OK)
-        *result = census;
+        *census = made;
     else
-        relume_census_destroy(census);
+        relume_census_destroy(made);
     return status;
 }
 

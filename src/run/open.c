@@ -165,18 +165,17 @@ static relume_status open_parts(relume_run *run, relume_error *error)
     return rlm_run_recall(run, error);
 }
 
-relume_status relume_run_open(relume_engine *engine, const char *path, relume_run **result,
-                              relume_error *error)
+relume_status relume_run_open(relume_engine *engine, const char *path, relume_run **run, relume_error *error)
 {
-    relume_run *run;
+    relume_run *made;
     rlm_error_clear(error);
-    RLM_TRY(rlm_run_new(engine, path, &run, error));
-    relume_status status = open_parts(run, error);
-    rlm_history_close(&run->history);
+    RLM_TRY(rlm_run_new(engine, path, &made, error));
+    relume_status status = open_parts(made, error);
+    rlm_history_close(&made->history);
     if (status == RELUME_OK)
-        *result = run;
+        *run = made;
     else
-        relume_run_destroy(run);
+        relume_run_destroy(made);
     return status;
 }
 

@@ -111,7 +111,7 @@ relume_status rlm_history_get_epoch(struct rlm_history *history, uint64_t epoch,
 
 relume_status rlm_history_get_epochs(struct rlm_history *history, uint64_t *epochs, relume_error *error)
 {
-    return rlm_sql_number(&history->sql, "SELECT max(epoch) FROM epoch", 0, epochs, error);
+    return rlm_sql_number(&history->sql, "SELECT max(count(*) - 1, 0) FROM epoch", 0, epochs, error);
 }
 
 /* ---- a census ---- */
@@ -173,19 +173,19 @@ static relume_status fill_census(struct rlm_history *history, uint64_t step, rel
 
 relume_status rlm_history_get_census(struct rlm_history *history, uint64_t step,
                                      const relume_network *network, const relume_census_options *options,
-                                     relume_census **result, relume_error *error)
+                                     relume_census **census, relume_error *error)
 {
     uint64_t last;
     RLM_TRY(rlm_history_get_census_step(history, step, &last, error));
     if (last != step)
         return RELUME_OK;
-    relume_census *census = NULL;
-    RLM_TRY(rlm_census_create_stored(network, 0, options, &census, error));
-    relume_status status = fill_census(history, step, census, error);
+    relume_census *made = NULL;
+    RLM_TRY(rlm_census_create_stored(network, 0, options, &made, error));
+    relume_status status = fill_census(history, step, made, error);
     if (status == RELUME_OK)
-        *result = census;
+        *census = made;
     else
-        relume_census_destroy(census);
+        relume_census_destroy(made);
     return status;
 }
 
@@ -282,7 +282,8 @@ static relume_status take_dead(void *user, struct sqlite3_stmt *row, relume_erro
 relume_status rlm_history_get_dead(struct rlm_history *history, uint64_t epochs, size_t layers,
                                    uint64_t *dead, relume_error *error)
 {
-    struct dead_taker taker = {.dead = dead, .epochs = epochs, .layers = layers};
+    struct dead_taker taker = {.epochs = epochs, .layers = layers};
+    taker.dead = dead;
     /* the first epoch that ends at or after the census */
     return each_row(history,
                     "SELECT (SELECT min(epoch) FROM epoch WHERE epoch.step >= census_layer.step), layer, dead"

@@ -8,23 +8,23 @@
 #include "base/error.h"
 #include "run/lock.h"
 
-relume_status rlm_run_new(relume_engine *engine, const char *path, relume_run **result, relume_error *error)
+relume_status rlm_run_new(relume_engine *engine, const char *path, relume_run **run, relume_error *error)
 {
-    relume_run *run = rlm_alloc_zero(&engine->allocator, 1, sizeof *run);
-    if (!run)
-        return rlm_error_memory(error, sizeof *run, "a run");
+    relume_run *made = rlm_alloc_zero(&engine->allocator, 1, sizeof *made);
+    if (!made)
+        return rlm_error_memory(error, sizeof *made, "a run");
     double none = (double)NAN;
-    run->engine = engine;
-    run->lock = -1;
-    run->settings.allocator = &engine->allocator;
-    run->best.loss = (double)INFINITY;
-    run->news.test_loss = run->news.test_accuracy = none;
-    run->result.train = run->result.test = (relume_score){none, none};
-    relume_status status = rlm_paths_init(&run->paths, &engine->allocator, path, error);
+    made->engine = engine;
+    made->lock = -1;
+    made->settings.allocator = &engine->allocator;
+    made->best.loss = (double)INFINITY;
+    made->news.test_loss = made->news.test_accuracy = none;
+    made->result.train = made->result.test = (relume_score){none, none};
+    relume_status status = rlm_paths_init(&made->paths, &engine->allocator, path, error);
     if (status == RELUME_OK)
-        *result = run;
+        *run = made;
     else
-        rlm_free(run);
+        rlm_free(made);
     return status;
 }
 

@@ -47,6 +47,12 @@ struct relume_run {
 /* An empty run at a directory. NO_MEMORY. */
 relume_status rlm_run_new(relume_engine *engine, const char *path, relume_run **run, relume_error *error);
 
+/* Claims the directory and makes network, trainer, census and ledger, at the newest whole checkpoint of a run
+ * that was begun or at the beginning. *finished: nothing is left to do, and only the network has been loaded.
+ * EXISTS, LOCKED, MISMATCH, and what loading and creating give. */
+relume_status rlm_run_start(relume_run *run, const relume_run_options *options, bool *finished,
+                            relume_error *error);
+
 /* What is due after `step` updates, and done there: evaluation, census, checkpoint, history. Everything else
  * in the run depends on `step` and the state alone, so that a boundary can be done again after a crash. */
 bool rlm_boundary_saves(const relume_run *run, uint64_t step);

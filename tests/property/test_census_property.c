@@ -150,8 +150,8 @@ static void compare_unit(const relume_unit_account *unit, const struct truth *tr
                  (unsigned long long)unit->active, (unsigned long long)truth->surely,
                  (unsigned long long)truth->maybe);
     assert_true(fabsl((long double)unit->margin - truth->margin) <= truth->margin_error);
-    /* 16 lanes of at most ⌈samples / 16⌉ additions, 15 to join them, one division, in double */
-    long double rounding = (long double)(samples / 16 + 18) * 0x1p-53L * (truth->sum + truth->sum_error);
+    /* no more than `samples` additions in the lanes, 15 to join them, one division, in double */
+    long double rounding = (long double)(samples + 18) * 0x1p-53L * (truth->sum + truth->sum_error);
     long double mean_error = (truth->sum_error + rounding) / (long double)samples;
     assert_true(fabsl((long double)unit->mean_activation - truth->sum / (long double)samples) <=
                 mean_error * (1 + 0x1p-40L));

@@ -205,9 +205,10 @@ static void test_a_second_writer_is_refused(void **state)
 {
     (void)state;
     char path[128], number[32], byte;
-    int told[2], wait[2];
+    int told[2] = {-1, -1}, wait[2] = {-1, -1};
     relume_error error = {0};
-    assert_true(pipe(told) == 0 && pipe(wait) == 0);
+    assert_int_equal(pipe(told), 0);
+    assert_int_equal(pipe(wait), 0);
     relume_run_options options = run_options(run_path(path, "locked"));
     pid_t child = fork();
     assert_true(child >= 0);
