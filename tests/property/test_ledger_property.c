@@ -21,7 +21,8 @@
 #define HIDDEN 2
 #define BATCH 8
 #define EPOCHS 8
-#define STEPS (EPOCHS * ((SAMPLES + BATCH - 1) / BATCH))
+#define STEPS ((uint64_t)EPOCHS * ((SAMPLES + BATCH - 1) / BATCH))
+#define VALUES ((size_t)SAMPLES * FEATURES)
 
 struct life {
     uint8_t dead[STEPS + 1]; /* after each number of updates */
@@ -36,7 +37,7 @@ struct trial {
     relume_trainer *trainer;
     relume_census *census;
     struct rlm_ledger ledger;
-    float x[SAMPLES * FEATURES];
+    float x[VALUES];
     struct life life[HIDDEN][WIDTH];
     uint64_t samples, interval;
 };
@@ -56,7 +57,7 @@ static void make_data(struct trial *trial, size_t run, relume_error *error)
 {
     uint32_t labels[SAMPLES];
     double offset = (double)(run % 4);
-    for (size_t i = 0; i < SAMPLES * FEATURES; i++)
+    for (size_t i = 0; i < VALUES; i++)
         trial->x[i] = (float)(draw(run, i) + offset);
     for (size_t s = 0; s < SAMPLES; s++)
         labels[s] = draw(run, 1000 + s) > 0;
