@@ -52,6 +52,7 @@ struct rlm_pack {
 
 struct rlm_kernels {
     const char *name; /* "ref", "avx2", "avx512", "neon" */
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a declaration */
 #define RLM_KERNEL(result, kernel, arguments) result(*kernel) arguments;
 #include "kernels/kernels.def"
 #undef RLM_KERNEL

@@ -21,14 +21,14 @@ static const float rlm_log_p[RLM_LOG_TERMS] = {0x1.55554cp-2f,  -0x1.0000b6p-2f,
                                                0x1.f0dd52p-4f,  -0x1.ac70dep-4f, 0x1.89f370p-5f};
 
 #define RLM_LOG2_E 0x1.715476p+0f
-#define RLM_LN2_HIGH 0x1.62e430p-1f  /* ln 2 rounded to float … */
-#define RLM_LN2_LOW -0x1.05c610p-29f /* … and what is left */
-#define RLM_ROUND 0x1.8p23f          /* adding it rounds to an integer, which is then in the low bits */
+#define RLM_LN2_HIGH 0x1.62e430p-1f    /* ln 2 rounded to float … */
+#define RLM_LN2_LOW (-0x1.05c610p-29f) /* … and what is left */
+#define RLM_ROUND 0x1.8p23f            /* adding it rounds to an integer, which is then in the low bits */
 #define RLM_ROUND_BITS 0x4b400000u
 #define RLM_SQRT_HALF_BITS 0x3f3504f3u
 #define RLM_MANTISSA_BITS 0x007fffffu
-#define RLM_EXP_LOWEST -104.0f /* exp gives 0 from here down, */
-#define RLM_EXP_HIGHEST 89.0f  /* infinity from here up */
+#define RLM_EXP_LOWEST (-104.0f) /* exp gives 0 from here down, */
+#define RLM_EXP_HIGHEST 89.0f    /* infinity from here up */
 
 /* Any x; NaN gives NaN. x = k ln 2 + r, and 2^k is multiplied in two halves so that a denormal result is
  * rounded once. */

@@ -123,7 +123,8 @@ static void update(const struct RLM_NAME(rlm_update) * u, RLM_REAL g, size_t i, 
         g = FMA(u->decay, w[i], g);
     switch (u->kind) {
     case RLM_UPDATE_STORE:
-        gradient[i] = g;
+        if (gradient) /* apply has none */
+            gradient[i] = g;
         break;
     case RLM_UPDATE_SGD:
         w[i] = FMA(-u->learning_rate, g, w[i]);
@@ -320,7 +321,7 @@ static void row_squares(const float *matrix, size_t columns, size_t stride, doub
 
 const struct rlm_kernels rlm_kernels_ref = {
     .name = "ref",
-#define RLM_KERNEL(result, kernel, arguments) .kernel = kernel,
+#define RLM_KERNEL(result, kernel, arguments) .kernel = (kernel),
 #include "kernels/kernels.def"
 #undef RLM_KERNEL
 };
