@@ -1,0 +1,146 @@
+// The facts of a run, as `relume report RUN --json` prints them: docs/schemas/report.json says what each field means.
+
+import { type Packed } from "./packed";
+
+export interface Score {
+  loss: number | null;
+  accuracy: number | null;
+}
+
+/** One value an epoch, epoch 0 being the start. A number that does not exist is null. */
+export interface Epochs {
+  epoch: number[];
+  step: number[];
+  learning_rate: (number | null)[];
+  train_loss: (number | null)[];
+  train_accuracy: (number | null)[];
+  test_loss: (number | null)[];
+  test_accuracy: (number | null)[];
+  dead: (number | null)[];
+}
+
+export interface LayerFacts {
+  layer: string;
+  name: string;
+  units: number;
+  dead: number;
+  nearly_dead: number;
+  always_on: number;
+  mute: number;
+  mean_firing_rate: number;
+  born_dead: number;
+  deaths: number;
+  revivals: number;
+  dead_by_epoch: (number | null)[];
+  update_ratio: { step: number[]; log10: (number | null)[] } | null;
+  active: Packed;
+  margin: Packed;
+  mean_activation: Packed;
+}
+
+export interface Death {
+  unit: string;
+  kind: "born dead" | "killed";
+  step: number;
+  epoch: number;
+  learning_rate: number | null;
+  fired_before: number | null;
+  margin_before: number | null;
+  margin_after: number | null;
+  sample: number | null;
+  change: {
+    own_weights: number;
+    own_bias: number;
+    below: number;
+    gradient: number;
+    momentum: number;
+    decay: number;
+  } | null;
+  causes: string[];
+  update_ratio: number | null;
+  update_percentile: number | null;
+  largest_safe_lr: number | null;
+  lethal_lr: [number | null, number | null] | null;
+  episodes: [number, number | null][];
+  prognosis: { verdict: string; revives_at: number | null; because: string };
+}
+
+/** Rows of a sweep: one trained network a learning rate. */
+export interface SweepRow {
+  learning_rate: number;
+  dead_fraction: number | null;
+  accuracy: number | null;
+  diverged: boolean;
+}
+
+export interface ForecastLayer {
+  layer: string;
+  born_dead_fraction: number;
+}
+
+export interface Facts {
+  schema: string;
+  relume: string;
+  run: string;
+  state: "finished" | "unfinished" | "diverged";
+  complete_to: { epoch: number; step: number };
+  model_step: number;
+  best_epoch: number;
+  dataset: {
+    name: string;
+    split: string;
+    samples: number;
+    features: number;
+    image: [number, number] | null;
+    classes: string[] | null;
+    columns: string[] | null;
+    /** Why the data could not be looked at; then there are no `units`. */
+    trouble: string | null;
+  };
+  network: { widths: number[]; parameters: number; parameters_without_dead: number };
+  settings: Record<string, string>;
+  score: { train: Score; test: Score | null };
+  ledger: { born_dead: number; deaths: number; revivals: number; dead_at_end: number };
+  hidden_units: number;
+  dead: number;
+  dead_fraction: number;
+  verdict: { tone: string; headline: string; points: { about: string; text: string }[] };
+  epochs: Epochs;
+  steps: { width: number; step: number[]; deaths: number[]; revivals: number[] };
+  layers: LayerFacts[];
+  map: {
+    encoding: "counts" | "rates";
+    of: number;
+    step: number[];
+    epoch: number[];
+    accuracy: (number | null)[];
+    layers: Packed[];
+    margins: (Packed | null)[];
+  };
+  events: {
+    count: number;
+    kept: number;
+    layer: Packed;
+    unit: Packed;
+    kind: Packed;
+    after_step: Packed;
+    step: Packed;
+  };
+  units: {
+    of: number;
+    count: number;
+    layer: Packed;
+    unit: Packed;
+    bins: number;
+    width: Packed;
+    histogram: Packed;
+    bias: Packed;
+    weight_norm: Packed;
+    top: { each: number; sample: Packed; p: Packed };
+    weights: { rows: number; columns: number; scale: Packed; value: Packed } | null;
+  } | null;
+  samples: { count: number; index: Packed; label: Packed | null; image: Packed | null } | null;
+  autopsy: Death[] | null;
+  sweep: { rows: SweepRow[] } | null;
+  forecast: { layers: ForecastLayer[]; safe_learning_rate: number | null } | null;
+}

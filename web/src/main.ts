@@ -1,0 +1,262 @@
+// The page: reads the facts it carries, and lays out the verdict, the curves, the map and one unit's panel.
+
+import { chartFigure, charts, type Drawn } from "./curves";
+import { el, say } from "./dom";
+import type { Facts } from "./facts";
+import { count, number, percent, plain, plural, short } from "./format";
+import { MapView, mapKey, orders, type Order } from "./map";
+import { find, name, unpackModel, type Model, type Unit } from "./model";
+import { forecastChart, sweepChart } from "./outlook";
+import { tableElement, tableFold, type Cell } from "./table";
+import { state, unitPanel } from "./unit";
+import { verdictPart } from "./verdict";
+
+/** What must be drawn again when width or colours change. */
+const redraws: (() => void)[] = [];
+
+function chartsSection(id: string, title: string, about: string, drawn: (Drawn | null)[]): HTMLElement | null {
+  const there = drawn.filter((d): d is Drawn => d !== null);
+  if (there.length === 0) return null;
+  redraws.push(() => there.forEach((d) => d.draw()));
+  return el(
+    "section",
+    { "aria-labelledby": id },
+    el("h2", { id }, title),
+    el("p", {}, about),
+    el("div", { class: "charts" }, ...there.map((d) => d.figure)),
+  );
+}
+
+/** The unit to begin with: the first that was killed, else the one closest to death. */
+function telling(model: Model): Unit {
+  let best: Unit = { layer: 0, unit: 0 };
+  let key = Infinity;
+  model.fields.forEach((field, layer) => {
+    for (let unit = 0; unit < field.units; unit++) {
+      const died = field.died[unit];
+      const k = died > 0 && died < Infinity ? died : 1e18 + field.active[unit];
+      if (k < key) [best, key] = [{ layer, unit }, k];
+    }
+  });
+  return best;
+}
+
+function unitsTable(model: Model) {
+  const samples = model.facts.dataset.samples;
+  const rows = () =>
+    model.fields.flatMap((field, layer) =>
+      Array.from({ length: field.units }, (_, unit): Cell[] => [
+        name({ layer, unit }),
+        state(model, { layer, unit }),
+        field.active[unit],
+        field.active[unit] / samples,
+        field.margin[unit],
+        field.activation[unit],
+        field.died[unit] < Number.MAX_SAFE_INTEGER ? field.died[unit] : null,
+      ]),
+    );
+  return tableFold({
+    name: "units",
+    columns: ["unit", "state", "samples it fires on", "firing rate", "margin", "mean activation", "dead since step"],
+    rows,
+  });
+}
+
+/** Slider, play, sort and search above the map. */
+function controls(model: Model, view: MapView): HTMLElement {
+  const { step, epoch, accuracy, of } = model.facts.map;
+  const { epochs } = model.facts;
+  const last = step.length - 1;
+  const slider = el("input", { type: "range", min: "0", max: String(last), step: "1", value: String(last), id: "epoch" });
+  const where = el("output", { for: "epoch" });
+  const play = el("button", { type: "button" }, "Play");
+  const show = (position: number) => {
+    view.position = position;
+    slider.value = String(position);
+    const row = epochs.step.indexOf(step[position]);
+    const tested = row < 0 ? null : epochs.test_accuracy[row];
+    const score = tested ?? accuracy[position];
+    const when = row < 0 ? `step ${count(step[position])}` : `epoch ${count(epoch[position])} of ${count(epoch[last])}`;
+    slider.setAttribute("aria-valuetext", when);
+    where.textContent = score == null ? when : `${when} · ${tested == null ? "train" : "test"} accuracy ${percent(score)}`;
+    view.draw();
+  };
+  slider.addEventListener("input", () => show(Number(slider.value)));
+
+  let timer = 0;
+  const stop = () => {
+    clearInterval(timer);
+    timer = 0;
+    play.textContent = "Play";
+  };
+  play.addEventListener("click", () => {
+    if (timer) return stop();
+    if (view.position === last) show(0);
+    play.textContent = "Pause";
+    timer = window.setInterval(() => (view.position === last ? stop() : show(view.position + 1)), 220);
+  });
+
+  const sort = el("select", { id: "sort" }, ...orders.map(([value, label]) => el("option", { value }, label)));
+  sort.addEventListener("change", () => {
+    view.order(sort.value as Order);
+    view.draw();
+  });
+
+  const search = el("input", { type: "search", id: "find", placeholder: "h1.37", autocomplete: "off", spellcheck: "false" });
+  const form = el("form", { role: "search" }, el("label", { for: "find" }, "Unit", search), el("button", {}, "Find"));
+  const trouble = el("p", { class: "quiet", role: "alert" });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const unit = find(model.facts, search.value);
+    trouble.textContent = unit ? "" : `This network has no unit ${short(search.value, 24)}. Units are named like h1.37.`;
+    if (unit) view.choose(unit, true);
+  });
+
+  const time = el("div", { class: "time" }, play, el("label", { for: "epoch", class: "spoken" }, "Epoch"), slider, where);
+  const bar = el("div", { class: "controls" }, last > 0 ? time : null, el("label", { for: "sort" }, "Sort by", sort), form);
+  show(last);
+  const thinned = step.length < of ? el("p", { class: "quiet" }, `The map shows ${step.length} of the ${of} censuses held; deaths are counted at all of them.`) : null;
+  return el("div", {}, bar, trouble, thinned);
+}
+
+function mapSection(model: Model): HTMLElement {
+  const panel = el("aside", { class: "panel", "aria-label": "One unit", tabindex: "0" });
+  const view = new MapView(model, (unit) => show(unit));
+  const show = (unit: Unit) => {
+    const open = [...panel.querySelectorAll("details")].map((d) => d.open);
+    panel.replaceChildren(
+      unitPanel(model, unit, () => {
+        const next = view.nextDead();
+        if (next) view.choose(next, true);
+      }),
+    );
+    if (open.some(Boolean)) panel.scrollTop = 0;
+  };
+  let key = mapKey();
+  const left = el("div", {}, controls(model, view), key, view.element, unitsTable(model));
+  redraws.push(() => {
+    const fresh = mapKey();
+    key.replaceWith(fresh);
+    key = fresh;
+    view.measure();
+    if (view.chosen) show(view.chosen);
+  });
+  view.choose(telling(model));
+  const { samples, split } = model.facts.dataset;
+  return el(
+    "section",
+    { "aria-labelledby": "map-title", id: "map" },
+    el("h2", { id: "map-title" }, "Every unit"),
+    el("p", {}, `One cell is one hidden unit, coloured by how many of the ${count(samples)} ${plain(split)} samples it fires on. Choose one to see its life.`),
+    el("div", { class: "ground" }, left, panel),
+  );
+}
+
+function layersSection(facts: Facts): HTMLElement {
+  const table = tableElement({
+    name: "layers",
+    columns: ["layer", "units", "dead", "nearly dead", "always on", "mute", "mean firing rate", "born dead", "deaths", "revivals"],
+    rows: () =>
+      facts.layers.map((l): Cell[] => [l.layer, l.units, l.dead, l.nearly_dead, l.always_on, l.mute, l.mean_firing_rate, l.born_dead, l.deaths, l.revivals]),
+  });
+  return el("section", { "aria-labelledby": "layers-title" }, el("h2", { id: "layers-title" }, "Layers"), table);
+}
+
+// What a reader asks first; the table below has every setting.
+const firstSettings = ["optimizer", "learning_rate", "schedule", "warmup", "momentum", "weight_decay", "clip_norm", "batch_size", "epochs", "init", "loss", "seed"];
+
+function settingsSection(facts: Facts): HTMLElement {
+  const { dataset, network, settings } = facts;
+  const chosen = firstSettings.filter((key) => settings[key] && settings[key] !== "0" && (key !== "momentum" || /momentum|nesterov/.test(settings.optimizer)));
+  const all: [string, string][] = [
+    ["data", `${short(dataset.name)}, ${plural(dataset.samples, "sample")}`],
+    ["network", `${network.widths.join(" – ")}, ${plural(network.parameters, "parameter")}`],
+    ...chosen.map((key): [string, string] => [key.replaceAll("_", " "), short(settings[key], 60)]),
+  ];
+  const table = tableFold({
+    name: "settings",
+    columns: ["setting", "value"],
+    rows: () => Object.entries(settings).map(([key, value]): Cell[] => [key, value]),
+  });
+  return el(
+    "section",
+    { "aria-labelledby": "settings-title" },
+    el("h2", { id: "settings-title" }, "How it was trained"),
+    el("dl", { class: "settings" }, ...all.map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, el("bdi", {}, value))))),
+    table,
+  );
+}
+
+const meanings: [string, string][] = [
+  ["dead", "No sample of the whole split opens its gate: its pre-activation is 0 or below on every one. Counted exactly, at fixed weights."],
+  ["nearly dead", "It fires, but on fewer than 1 % of the samples."],
+  ["always on", "It fires on every sample, so on these data it is linear."],
+  ["margin", "The highest pre-activation over the split. Below 0 it says how far a dead unit is from life."],
+  ["born dead, killed, revived", "Dead at the first weights; alive before an update and dead after it; the reverse."],
+];
+
+function wordsSection(): HTMLElement {
+  const pairs = meanings.flatMap(([word, meaning]) => [el("dt", {}, word), el("dd", {}, meaning)]);
+  return el("section", { "aria-labelledby": "words-title" }, el("h2", { id: "words-title" }, "The words"), el("dl", { class: "words-list" }, ...pairs));
+}
+
+function masthead(facts: Facts): HTMLElement {
+  const { step, epoch } = facts.complete_to;
+  const progress = facts.state === "finished" ? "" : ` · ${facts.state}`;
+  return el(
+    "header",
+    { class: "masthead" },
+    el("span", { class: "mark" }, "relume"),
+    el("span", { class: "quiet" }, el("bdi", {}, short(facts.run, 80)), ` · complete to step ${count(step)}, epoch ${number(epoch)}${progress}`),
+  );
+}
+
+export async function layOut(page: HTMLElement, facts: Facts): Promise<void> {
+  const model = await unpackModel(facts);
+  document.title = `relume: ${short(facts.run, 60)}`;
+  redraws.length = 0;
+  page.replaceChildren(
+    ...[
+      masthead(facts),
+      verdictPart(facts),
+      layersSection(facts),
+      chartsSection("curves-title", "The course of training", "Read a value with the pointer or with the arrow keys.", charts(facts).map(chartFigure)),
+      mapSection(model),
+      chartsSection("outlook-title", "Other learning rates", "What a sweep or a forecast on the same data found.", [sweepChart(facts), forecastChart(facts)].map((c) => c && chartFigure(c))),
+      settingsSection(facts),
+      wordsSection(),
+      el("footer", { class: "quiet" }, `relume ${plain(facts.relume)}. This file holds everything it shows and asks nothing of the network.`),
+    ].filter((part): part is HTMLElement => part !== null),
+  );
+  redraws.forEach((redraw) => redraw());
+}
+
+function redrawLater(): () => void {
+  let timer = 0;
+  return () => {
+    clearTimeout(timer);
+    timer = window.setTimeout(() => redraws.forEach((redraw) => redraw()), 120);
+  };
+}
+
+async function start(): Promise<void> {
+  const page = document.getElementById("page")!;
+  try {
+    await layOut(page, JSON.parse(document.getElementById("facts")!.textContent!) as Facts);
+    let width = page.clientWidth;
+    const again = redrawLater();
+    new ResizeObserver(() => {
+      if (page.clientWidth === width) return;
+      width = page.clientWidth;
+      again();
+    }).observe(page);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+    document.documentElement.dataset.ready = "yes";
+  } catch (error) {
+    page.replaceChildren(el("h1", {}, "This report cannot be shown"), el("p", {}, `Its facts are damaged: ${plain(String(error))}`));
+    document.documentElement.dataset.ready = "no";
+    say("This report cannot be shown.");
+  }
+}
+
+void start();

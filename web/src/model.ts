@@ -1,0 +1,183 @@
+// The facts unpacked: fields of firing rates by layer, and each unit's life. Every other module asks here.
+
+import type { Death, Facts, LayerFacts } from "./facts";
+import { unpack, type Numbers, type Packed } from "./packed";
+
+/** A hidden unit: its layer counted from 0, its row in the layer's weights. */
+export interface Unit {
+  layer: number;
+  unit: number;
+}
+
+export interface Happening {
+  kind: "born dead" | "killed" | "revived";
+  after_step: number;
+  step: number;
+}
+
+const kinds = ["born dead", "killed", "revived"] as const;
+
+/** One layer's firing rates at every epoch the map shows, a byte a unit: 0 never fires, 255 always, exactly. */
+export interface Field {
+  facts: LayerFacts;
+  units: number;
+  codes: Uint8Array;
+  counts: Numbers | null;
+  active: Numbers;
+  margin: Numbers;
+  /** [censuses of the map][units], where the facts have them. */
+  margins: Numbers | null;
+  activation: Numbers;
+  /** Step of the death that lasts to the end; Infinity for a unit alive at the end. */
+  died: Float64Array;
+}
+
+export interface Detail {
+  /** Samples with from < p <= to, from the lowest bin that has any to the highest. */
+  histogram: { from: number; to: number; count: number }[];
+  bias: number;
+  weightNorm: number;
+  top: { sample: number; p: number }[];
+  weights: { scale: number; value: Numbers } | null;
+}
+
+export interface Model {
+  facts: Facts;
+  fields: Field[];
+  life: (unit: Unit) => Happening[];
+  detail: (unit: Unit) => Detail | null;
+  death: (unit: Unit) => Death | null;
+  sample: (index: number) => { label: string | null; image: Numbers | null };
+}
+
+export const name = (unit: Unit): string => `h${unit.layer + 1}.${unit.unit}`;
+
+/** The unit a text such as "h2.37" names, or null where the network has none. */
+export function find(facts: Facts, text: string): Unit | null {
+  const match = /^\s*h?(\d+)\s*[.:,\s]\s*(\d+)\s*$/i.exec(text);
+  if (!match) return null;
+  const layer = Number(match[1]) - 1;
+  const unit = Number(match[2]);
+  return facts.layers[layer] && unit < facts.layers[layer].units ? { layer, unit } : null;
+}
+
+/** The byte that stands for a firing rate; the one rule for exact counts and for facts that come as bytes already. */
+export function code(active: number, samples: number): number {
+  if (active === 0) return 0;
+  if (active === samples) return 255;
+  return Math.min(254, Math.max(1, 1 + Math.round((253 * active) / samples)));
+}
+
+/** A firing rate from its byte: exact at the ends, within 0.2 % between. */
+export const rateOf = (c: number): number => (c === 0 ? 0 : c === 255 ? 1 : (c - 1) / 253);
+
+function encode(counts: Numbers, samples: number): Uint8Array {
+  const codes = new Uint8Array(counts.length);
+  for (let i = 0; i < counts.length; i++) codes[i] = code(counts[i], samples);
+  return codes;
+}
+
+async function unpackField(facts: Facts, index: number): Promise<Field> {
+  const layer = facts.layers[index];
+  const [field, active, margin, activation] = await Promise.all(
+    [facts.map.layers[index], layer.active, layer.margin, layer.mean_activation].map(unpack),
+  );
+  const margins = facts.map.margins[index];
+  const exact = facts.map.encoding === "counts";
+  return {
+    facts: layer,
+    units: layer.units,
+    codes: exact ? encode(field, facts.dataset.samples) : (field as Uint8Array),
+    counts: exact ? field : null,
+    active,
+    margin,
+    margins: margins && (await unpack(margins)),
+    activation,
+    died: new Float64Array(layer.units).fill(Infinity),
+  };
+}
+
+async function unpackLives(facts: Facts, fields: Field[]): Promise<(unit: Unit) => Happening[]> {
+  const e = facts.events;
+  const [layer, unit, kind, after, step] = await Promise.all([e.layer, e.unit, e.kind, e.after_step, e.step].map(unpack));
+  const lives: Map<number, number[]>[] = fields.map(() => new Map());
+  for (let i = 0; i < layer.length; i++) {
+    const mine = lives[layer[i]].get(unit[i]);
+    if (mine) mine.push(i);
+    else lives[layer[i]].set(unit[i], [i]);
+    fields[layer[i]].died[unit[i]] = kinds[kind[i]] === "revived" ? Infinity : step[i];
+  }
+  for (const field of fields)
+    for (let u = 0; u < field.units; u++) {
+      if (field.active[u] !== 0) field.died[u] = Infinity;
+      else if (field.died[u] === Infinity) field.died[u] = Number.MAX_SAFE_INTEGER; // dead, its event not kept
+    }
+  return ({ layer: l, unit: u }) =>
+    (lives[l].get(u) ?? []).map((i) => ({ kind: kinds[kind[i]], after_step: after[i], step: step[i] }));
+}
+
+/** Bins of equal width whose middle edge is 0, without the empty ones at either end. */
+function bins(width: number, counts: Numbers): Detail["histogram"] {
+  const half = counts.length / 2;
+  const all = Array.from(counts, (count, i) => ({ from: (i - half) * width, to: (i + 1 - half) * width, count }));
+  const first = all.findIndex((b) => b.count > 0);
+  const last = all.length - 1 - [...all].reverse().findIndex((b) => b.count > 0);
+  return first < 0 ? [] : all.slice(first, last + 1);
+}
+
+async function unpackDetails(facts: Facts): Promise<(unit: Unit) => Detail | null> {
+  const d = facts.units;
+  if (!d) return () => null;
+  const parts: Packed[] = [d.layer, d.unit, d.width, d.histogram, d.bias, d.weight_norm, d.top.sample, d.top.p];
+  const [layer, unit, width, histogram, bias, norm, sample, p] = await Promise.all(parts.map(unpack));
+  const weights = d.weights && { scale: await unpack(d.weights.scale), value: await unpack(d.weights.value) };
+  const rows = new Map<string, number>();
+  for (let i = 0; i < layer.length; i++) rows.set(`${layer[i]}.${unit[i]}`, i);
+  let weightRow = -1;
+  const weightRows = Array.from(layer, (l) => (l === 0 ? ++weightRow : -1));
+  return ({ layer: l, unit: u }) => {
+    const i = rows.get(`${l}.${u}`);
+    if (i === undefined) return null;
+    const each = d.top.each;
+    const w = weightRows[i];
+    const columns = d.weights?.columns ?? 0;
+    return {
+      histogram: bins(width[i], histogram.subarray(i * d.bins, (i + 1) * d.bins)),
+      bias: bias[i],
+      weightNorm: norm[i],
+      top: Array.from({ length: each }, (_, k) => ({ sample: sample[i * each + k], p: p[i * each + k] })),
+      weights:
+        weights && w >= 0 && w < d.weights!.rows
+          ? { scale: weights.scale[w], value: weights.value.subarray(w * columns, (w + 1) * columns) }
+          : null,
+    };
+  };
+}
+
+async function unpackSamples(facts: Facts): Promise<Model["sample"]> {
+  const s = facts.samples;
+  if (!s) return () => ({ label: null, image: null });
+  const [index, label, image] = await Promise.all([s.index, s.label, s.image].map((p) => (p ? unpack(p) : null)));
+  const rows = new Map<number, number>(Array.from(index!, (sample, row) => [sample, row]));
+  const features = image ? image.length / s.count : 0;
+  return (sample) => {
+    const row = rows.get(sample);
+    if (row === undefined) return { label: null, image: null };
+    const number = label ? label[row] : null;
+    return {
+      label: number === null ? null : (facts.dataset.classes?.[number] ?? String(number)),
+      image: image ? image.subarray(row * features, (row + 1) * features) : null,
+    };
+  };
+}
+
+export async function unpackModel(facts: Facts): Promise<Model> {
+  const fields = await Promise.all(facts.layers.map((_, i) => unpackField(facts, i)));
+  const deaths = new Map((facts.autopsy ?? []).map((death) => [death.unit, death]));
+  const [life, detail, sample] = await Promise.all([
+    unpackLives(facts, fields),
+    unpackDetails(facts),
+    unpackSamples(facts),
+  ]);
+  return { facts, fields, life, detail, sample, death: (unit) => deaths.get(name(unit)) ?? null };
+}

@@ -1,0 +1,211 @@
+// The panel of one unit: its life, why it died, and its own numbers.
+
+import { colour, el } from "./dom";
+import type { Death } from "./facts";
+import { count, number, percent, plain, plural, short } from "./format";
+import { mix } from "./map";
+import { name, rateOf, type Detail, type Model, type Unit } from "./model";
+import type { Numbers } from "./packed";
+import { course, histogram, lethalAxis, lifeLine, stretches } from "./sketch";
+import { tableFold, type Cell, type Table } from "./table";
+
+const heading = (words: string) => el("h4", {}, words);
+const words = (text: string, tone = "") => el("p", { class: `words ${tone}` }, plain(text));
+
+/** The state at the end of what the run has recorded. */
+export function state(model: Model, unit: Unit): string {
+  const field = model.fields[unit.layer];
+  const active = field.active[unit.unit];
+  const samples = model.facts.dataset.samples;
+  if (active === 0) return "dead";
+  if (active === samples) return "always on";
+  return active < 0.01 * samples ? "nearly dead" : "alive";
+}
+
+function stateLine(model: Model, unit: Unit): HTMLElement {
+  const field = model.fields[unit.layer];
+  const what = state(model, unit);
+  const samples = model.facts.dataset.samples;
+  const active = field.active[unit.unit];
+  const died = field.died[unit.unit];
+  const line =
+    what === "dead"
+      ? `✕ dead on all ${count(samples)} samples${died === 0 ? ", from birth" : died < Number.MAX_SAFE_INTEGER ? ` since step ${count(died)}` : ""}`
+      : `${what}: fires on ${count(active)} of ${plural(samples, "sample")} (${percent(active / samples)})`;
+  return el("p", { class: `state ${what === "dead" ? "dead" : ""}` }, line);
+}
+
+const list = (items: string[]) => (items.length < 2 ? items.join("") : `${items.slice(0, -1).join(", ")} and ${items[items.length - 1]}`);
+
+/** The autopsy in plain words. */
+function autopsyWords(death: Death): string[] {
+  const says: string[] = [];
+  if (death.kind === "born dead") says.push("It was born dead: its first weights already kept every sample out.");
+  else {
+    const fired = death.fired_before === null ? "" : `; before it, it fired on ${plural(death.fired_before, "sample")}`;
+    says.push(`Update ${count(death.step)} killed it, in epoch ${count(death.epoch)}${fired}.`);
+    if (death.causes.length)
+      says.push(`${death.causes.length > 1 ? "Together necessary" : "The cause"}: ${list(death.causes)}. Without ${death.causes.length > 1 ? "any one of them" : "it"} the unit would have lived.`);
+    if (death.margin_before !== null && death.margin_after !== null)
+      says.push(`Its margin went from ${number(death.margin_before)} to ${number(death.margin_after)}.`);
+    if (death.update_percentile !== null && death.update_ratio !== null)
+      says.push(`The update was ${percent(death.update_ratio)} of its weights, larger than ${percent(death.update_percentile)} of its updates.`);
+  }
+  says.push(`Prognosis: ${death.prognosis.verdict}. ${death.prognosis.because}`);
+  return says;
+}
+
+function autopsyPart(model: Model, unit: Unit): Node[] {
+  const death = model.death(unit);
+  if (!death) return [];
+  const parts: Node[] = [heading("Autopsy"), ...autopsyWords(death).map((w) => words(w))];
+  if (death.lethal_lr && death.learning_rate !== null && (death.lethal_lr[0] || death.lethal_lr[1])) {
+    parts.push(heading("Learning rates that would have killed it at that step"));
+    parts.push(el("div", { class: "drawing" }, lethalAxis(death.lethal_lr, death.learning_rate, death.largest_safe_lr)));
+    if (death.largest_safe_lr !== null) parts.push(el("p", { class: "quiet" }, `The largest safe rate was ${number(death.largest_safe_lr)}.`));
+  }
+  if (death.change) {
+    const rows = Object.entries(death.change).map(([part, value]): Cell[] => [part.replace("_", " "), value]);
+    parts.push(tableFold({ name: `${name(unit)} change by cause`, columns: ["part", "change of p"], rows: () => rows }));
+  }
+  return parts;
+}
+
+function lifePart(model: Model, unit: Unit): Node[] {
+  const field = model.fields[unit.layer];
+  const end = model.facts.complete_to.step;
+  const parts = stretches(model.life(unit), end, field.active[unit.unit] === 0);
+  const { map, dataset } = model.facts;
+  const steps = map.step;
+  const at = (p: number) => p * field.units + unit.unit;
+  const rates = steps.map((_, p) => (field.counts ? field.counts[at(p)] / dataset.samples : rateOf(field.codes[at(p)])));
+  const table: Table = {
+    name: `${name(unit)} life`,
+    columns: ["from step", "to step", "state"],
+    rows: () => parts.map((s): Cell[] => [s.from, s.to, s.dead ? "dead" : "alive"]),
+  };
+  const rateTable: Table = {
+    name: `${name(unit)} firing rate`,
+    columns: ["epoch", "step", field.counts ? "samples it fires on" : "firing rate"],
+    rows: () => steps.map((step, p): Cell[] => [map.epoch[p], step, field.counts ? field.counts[at(p)] : rates[p]]),
+  };
+  const nodes: Node[] = [heading("Life line"), el("div", { class: "drawing" }, lifeLine(parts, end)), tableFold(table)];
+  if (steps.length) nodes.push(heading("Firing rate"), el("div", { class: "drawing" }, course("Firing rate", steps, rates, percent, 0)), tableFold(rateTable));
+  return nodes;
+}
+
+function marginPart(model: Model, unit: Unit): Node[] {
+  const { step } = model.facts.map;
+  const { margin, margins, units } = model.fields[unit.layer];
+  const now = margin[unit.unit];
+  if (!margins || step.length === 0) return [heading("Margin"), words(`${number(now)}: the highest pre-activation over the data.`)];
+  const values = step.map((_, i) => margins[i * units + unit.unit]);
+  const table: Table = { name: `${name(unit)} margin`, columns: ["step", "margin"], rows: () => step.map((s, i): Cell[] => [s, values[i]]) };
+  return [heading("Margin: the highest pre-activation over the data"), el("div", { class: "drawing" }, course("Margin", step, values, number)), tableFold(table)];
+}
+
+function histogramPart(unit: Unit, d: Detail): Node[] {
+  const table: Table = {
+    name: `${name(unit)} pre-activations`,
+    columns: ["above", "up to", "samples"],
+    rows: () => d.histogram.map((b): Cell[] => [b.from, b.to, b.count]),
+  };
+  return [heading("Pre-activations over the data"), el("div", { class: "drawing" }, histogram(d.histogram)), tableFold(table)];
+}
+
+function raster(rows: number, columns: number, paint: (i: number) => [number, number, number], label: string): HTMLCanvasElement {
+  const canvas = el("canvas", { width: String(columns), height: String(rows), role: "img", "aria-label": label });
+  const image = new ImageData(columns, rows);
+  for (let i = 0; i < rows * columns; i++) image.data.set([...paint(i), 255], 4 * i);
+  canvas.getContext("2d")!.putImageData(image, 0, 0);
+  return canvas;
+}
+
+const hex = (text: string): [number, number, number] => [1, 3, 5].map((i) => parseInt(text.slice(i, i + 2), 16)) as [number, number, number];
+
+function weightsPart(model: Model, unit: Unit, d: Detail): Node[] {
+  if (!d.weights) return [];
+  const { value, scale } = d.weights;
+  const image = model.facts.dataset.image;
+  const nameOf = (i: number) =>
+    model.facts.dataset.columns?.[i] ?? (image ? `row ${Math.floor(i / image[1])}, column ${i % image[1]}` : `feature ${i}`);
+  const table: Table = {
+    name: `${name(unit)} incoming weights`,
+    columns: ["input", "weight, rounded"],
+    rows: () => Array.from(value, (v, i): Cell[] => [nameOf(i), Number(((v * scale) / 127).toPrecision(3))]),
+  };
+  const parts: Node[] = [heading("Incoming weights")];
+  if (image) {
+    const [minus, zero, plus] = ["weight-minus", "card", "weight-plus"].map((c) => hex(colour(c)));
+    const canvas = raster(image[0], image[1], (i) => mix(zero, value[i] < 0 ? minus : plus, Math.abs(value[i]) / 127), `Weights of ${name(unit)} laid out as the image they look at`);
+    const range = `From ${number(-scale)} (blue) over 0 to ${number(scale)} (ochre).`;
+    parts.push(el("div", { class: "weights" }, canvas, el("p", { class: "quiet" }, range)));
+  } else {
+    const strongest = Array.from(value, (v, i) => ({ v, i })).sort((a, b) => Math.abs(b.v) - Math.abs(a.v)).slice(0, 5);
+    parts.push(words(`Strongest: ${strongest.map(({ v, i }) => `${short(nameOf(i), 24)} ${number((v * scale) / 127)}`).join(", ")}.`));
+  }
+  return [...parts, tableFold(table)];
+}
+
+function sampleImage(image: Numbers, rows: number, columns: number, label: string): HTMLCanvasElement {
+  return raster(rows, columns, (i) => [255 - image[i], 255 - image[i], 255 - image[i]], label);
+}
+
+function topPart(model: Model, unit: Unit, d: Detail): Node[] {
+  const image = model.facts.dataset.image;
+  const shots = d.top.map(({ sample, p }) => {
+    const known = model.sample(sample);
+    const picture = image && known.image ? sampleImage(known.image, image[0], image[1], `Sample ${sample}`) : null;
+    const label = known.label === null ? [] : [el("bdi", {}, short(known.label, 24)), el("br")];
+    return el("li", {}, picture, ...label, `p = ${number(p)}`, el("br"), `sample ${count(sample)}`);
+  });
+  const table: Table = {
+    name: `${name(unit)} samples`,
+    columns: ["sample", "class", "pre-activation"],
+    rows: () => d.top.map((t): Cell[] => [t.sample, model.sample(t.sample).label, t.p]),
+  };
+  const title = d.top.length && d.top[0].p > 0 ? "Samples that fire it most" : "Samples that come closest to firing it";
+  return [heading(title), el("ul", { class: "shots" }, ...shots), tableFold(table)];
+}
+
+/** The forward and the backward line with this unit's numbers, at the sample with its highest pre-activation. */
+function linesPart(unit: Unit, d: Detail): Node[] {
+  const top = d.top[0];
+  if (!top) return [];
+  const open = top.p > 0;
+  // At most 38 characters a line: what a phone shows without wrapping.
+  const text = [
+    `z = np.maximum(0, np.dot(W, x) + b)`,
+    `  W[${unit.unit}]·x  = ${number(top.p - d.bias)}`,
+    `  b[${unit.unit}]    = ${number(d.bias)}`,
+    `  p       = ${number(top.p)}`,
+    `  z       = max(0, p) = ${number(Math.max(0, top.p))}`,
+    ``,
+    `dW = np.outer(dz * (z > 0), x)`,
+    open ? `  z > 0, so dW[${unit.unit}] = dz · x` : `  z > 0 is false, so dW[${unit.unit}] = 0`,
+  ].join("\n");
+  const about = open
+    ? `x is sample ${count(top.sample)}. The gate is open, so the gradient reaches all of its weights.`
+    : `x is sample ${count(top.sample)}, the one that comes closest. No other sample opens the gate either, so no gradient reaches it.`;
+  return [heading("The two lines, with its numbers"), el("pre", { class: "lines", tabindex: "0", role: "region", "aria-label": "The forward and backward line" }, text), words(about, "quiet")];
+}
+
+export function unitPanel(model: Model, unit: Unit, nextDead: () => void): HTMLElement {
+  const detail = model.detail(unit);
+  const next = el("button", { type: "button" }, "Next dead");
+  next.addEventListener("click", nextDead);
+  const foreign = model.fields[unit.layer].facts.name;
+  const body: Node[] = [
+    el("header", {}, el("h3", { class: "name" }, name(unit)), el("div", { class: "steps" }, model.facts.dead ? next : null)),
+    stateLine(model, unit),
+  ];
+  if (foreign !== model.fields[unit.layer].facts.layer) body.push(el("p", { class: "quiet" }, `in ${short(foreign)}`));
+  body.push(...autopsyPart(model, unit), ...lifePart(model, unit), ...marginPart(model, unit));
+  if (detail)
+    body.push(...histogramPart(unit, detail), ...weightsPart(model, unit, detail), ...topPart(model, unit, detail), ...linesPart(unit, detail));
+  else if (model.facts.dataset.trouble)
+    body.push(el("p", { class: "words quiet" }, `The data were not looked at, so there are no pre-activations here: ${plain(model.facts.dataset.trouble)}`));
+  else if (model.facts.units)
+    body.push(el("p", { class: "words quiet" }, `This file has weights, samples and pre-activations of ${count(model.facts.units.count)} of ${count(model.facts.units.of)} units; not of this one.`));
+  return el("div", {}, ...body);
+}
