@@ -9,6 +9,7 @@
  *     trainer.h   loss, optimizer, schedule; one step, one epoch
  *     census.h    the exact count of every unit over a whole split, and the ledger of births and deaths
  *     run.h       the run directory: train with checkpoints and history, resume, load again
+ *     report.h    every unit's life, as a page, as JSON, in a terminal
  *     forecast.h  before training: units born dead, and a safe learning rate
  *     explain.h   one unit on one sample, forward and backward, with its own numbers
  *     bench.h     samples per second beside the machine's peak
@@ -26,6 +27,7 @@
 #include "relume/explain.h"
 #include "relume/forecast.h"
 #include "relume/network.h"
+#include "relume/report.h"
 #include "relume/run.h"
 #include "relume/status.h"
 #include "relume/trainer.h"
