@@ -326,6 +326,33 @@ static const struct cli_command inspect = {
     .groups = (const struct cli_group[]){{"Output", inspect_output}, {"Data", reading_data}, {0}},
 };
 
+static const struct cli_option report_output[] = {
+    {.name = "output",
+     .letter = 'o',
+     .kind = CLI_FILE,
+     .value = "FILE.html",
+     .help = "write the page: one file that opens from disk and asks nothing of the network"},
+    JSON_ROW,
+    HELP_ROW,
+    {0}};
+
+static const struct cli_command report = {
+    .name = "report",
+    .summary = "show every unit's life: in the terminal, or as a page in one file",
+    .about =
+        "Says how many units of a run are dead, since when, whether they can return, and what to do about "
+        "it, with the course of training. The page adds a map of every unit over time and a panel for "
+        "each: its life line, its pre-activations, its weights, and the samples that fire it most. A run "
+        "that is still training may be looked at.",
+    .examples =
+        (const struct cli_example[]){{"relume report run", "the facts, in the terminal"},
+                                     {"relume report run -o run.html", "the page, to open in a browser"},
+                                     {"relume report run --json", "the same facts, for a program"},
+                                     {0}},
+    .positionals = (const struct cli_positional[]){{"RUN", CLI_FOLDER, false, "a run directory"}, {0}},
+    .groups = (const struct cli_group[]){{"Output", report_output}, {"Machine", machine}, {0}},
+};
+
 static const struct cli_option demo_options[] = {{.name = "seed",
                                                   .kind = CLI_WHOLE,
                                                   .high = BIGGEST_SEED,
@@ -380,7 +407,8 @@ const char *const cli_model_forms[] = {
     "a .safetensors file of relume's or with PyTorch's names (0.weight, 0.bias, ...)",
     "a run directory: its final model", NULL};
 
-const struct cli_command *const cli_commands[] = {&demo, &train, &census, &predict, &inspect, &help, NULL};
+const struct cli_command *const cli_commands[] = {&demo,    &train,  &census, &predict,
+                                                  &inspect, &report, &help,   NULL};
 
 const struct cli_command *cli_command_find(const char *name)
 {

@@ -1,0 +1,69 @@
+/* relume report RUN: every unit's life, in the terminal, as JSON, or as a page in one file. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "output.h"
+#include "program.h"
+
+/* What was asked for: -o is the page, --json the JSON, neither the terminal. */
+static relume_report_format wanted_format(const struct cli_program *program)
+{
+    if (cli_given(program->args, "output"))
+        return RELUME_REPORT_HTML;
+    if (cli_given(program->args, "json"))
+        return RELUME_REPORT_JSON;
+    return program->out.unicode ? RELUME_REPORT_TEXT : RELUME_REPORT_ASCII;
+}
+
+static relume_status write_out(const char *path, const char *text, size_t length, bool newline,
+                               relume_error *error)
+{
+    struct cli_output output;
+    relume_status status = cli_output_open(&output, path, error);
+    if (status != RELUME_OK)
+        return status;
+    (void)fwrite(text, 1, length, output.stream); /* the stream remembers a failure until it is closed */
+    if (newline)
+        (void)fputc('\n', output.stream);
+    return cli_output_close(&output, error);
+}
+
+/* Narration, so that stdout stays the result's. */
+static void tell(const struct cli_program *program, const char *path, size_t length)
+{
+    fputs("wrote ", program->err.stream);
+    cli_put_quoted(&program->err, path);
+    fprintf(program->err.stream, " (%.1f MB): open it in a browser\n", (double)length / 1e6);
+}
+
+static relume_status make_report(struct cli_program *program, relume_engine *engine, relume_error *error)
+{
+    const char *path = cli_text(program->args, "output"), *text = NULL;
+    relume_report_format format = wanted_format(program);
+    size_t length = 0;
+    relume_report *report = NULL;
+    relume_status status = relume_report_create(engine, program->args->positional[0], &report, error);
+    if (status != RELUME_OK)
+        return status;
+    status = relume_report_print(report, format, program->out.width, &text, &length, error);
+    if (status == RELUME_OK)
+        status = write_out(path, text, length, format == RELUME_REPORT_JSON, error);
+    if (status == RELUME_OK && path)
+        tell(program, path, length);
+    relume_report_destroy(report);
+    return status;
+}
+
+int cmd_report(struct cli_program *program)
+{
+    relume_error error = {0};
+    relume_engine *engine = NULL;
+    if (cli_given(program->args, "output") && cli_given(program->args, "json"))
+        return cli_misuse(&program->err, "report",
+                          "--json and --output are two results: ask for one at a time");
+    relume_status status = cli_engine(program, &engine, &error);
+    if (status == RELUME_OK)
+        status = make_report(program, engine, &error);
+    relume_engine_destroy(engine);
+    return status == RELUME_OK ? 0 : cli_fail(program, &error);
+}
