@@ -1,7 +1,7 @@
 /* A report of a run: its facts, gathered once, and three printers of them.
  *
  * TEXT is for a terminal (UTF-8; ASCII is the same without what lies beyond it), JSON for programs (schema
- * relume.report/1, docs/schemas/report.json), HTML is one file that opens from disk, asks nothing of the
+ * relume.report/1, docs/schemas/report-1.json), HTML is one file that opens from disk, asks nothing of the
  * network, and shows every unit's life. All three say the same. */
 #ifndef RELUME_REPORT_H
 #define RELUME_REPORT_H

@@ -47,6 +47,7 @@ struct rlm_facts_steps {
 
 struct rlm_facts_events {
     size_t count, kept;
+    size_t exact; /* whose step is the very update; of the others it is the census that found them */
     struct rlm_packed layer, unit, kind, after_step, step;
 };
 

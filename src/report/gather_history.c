@@ -292,6 +292,7 @@ static relume_status count_by_step(struct rlm_facts *facts, relume_error *error)
         steps->step[i] = 1 + i * steps->width;
     for (size_t i = 0; i < facts->events.count; i++) {
         const relume_event *event = &facts->event[i];
+        facts->events.exact += event->exact != 0;
         if (event->step == 0 || event->step > facts->step)
             continue;
         size_t at = (size_t)((event->step - 1) / steps->width);

@@ -1,4 +1,4 @@
-/* The facts as JSON, schema relume.report/1: docs/schemas/report.json says what each field means. */
+/* The facts as JSON, schema relume.report/1: docs/schemas/report-1.json says what each field means. */
 #include "report/print.h"
 
 #include "relume/version.h"
@@ -232,6 +232,7 @@ static void write_events(struct rlm_writer *w, const struct rlm_facts *f)
     open_object(w, "events");
     put_u64(w, "count", f->events.count);
     put_u64(w, "kept", f->events.kept);
+    put_u64(w, "exact", f->events.exact);
     put_packed(w, "layer", &f->events.layer);
     put_packed(w, "unit", &f->events.unit);
     put_packed(w, "kind", &f->events.kind);

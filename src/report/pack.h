@@ -1,5 +1,5 @@
 /* Long arrays as text: little-endian bytes, compressed with zlib, in base64. The form `packed` of
- * docs/schemas/report.json. */
+ * docs/schemas/report-1.json. */
 #ifndef RLM_REPORT_PACK_H
 #define RLM_REPORT_PACK_H
 

@@ -197,13 +197,18 @@ static relume_status say_return(struct rlm_facts *facts, const struct summary *s
 {
     struct words w = {.next = 0};
     size_t deeper = facts->dead - sum->first_layer;
-    if (facts->first_layer_frozen && sum->first_layer > 0)
+    if (facts->first_layer_frozen && sum->first_layer > 0) {
+        const char *others = deeper == 0 ? ""
+                             : deeper == 1
+                                 ? " The one in a deeper layer can, as long as the layers below it move."
+                                 : " Those in deeper layers can, as long as the layers below them move.";
         return SAY(facts, "return", error,
-                   "The %s in h1 cannot, on these data: under plain SGD without weight decay a dead unit of "
-                   "the first layer "
-                   "has gradient 0.%s%s%s",
-                   number(&w, sum->first_layer), deeper ? " The " : "", deeper ? number(&w, deeper) : "",
-                   deeper ? " in deeper layers can, as long as the layers below them move." : "");
+                   "%s%s in h1 cannot, on these data: under plain SGD without weight decay a dead unit of "
+                   "the first layer has "
+                   "gradient 0.%s",
+                   sum->first_layer == 1 ? "The one" : "The ",
+                   sum->first_layer == 1 ? "" : number(&w, sum->first_layer), others);
+    }
     if (facts->total.revivals > 0)
         return SAY(facts, "return", error, "Some do: there were %s revival%s in this run.",
                    number(&w, facts->total.revivals), plural(facts->total.revivals));
@@ -263,7 +268,7 @@ static relume_status say_harm(struct rlm_facts *facts, const struct summary *sum
 
 static relume_status say_advice(struct rlm_facts *facts, const struct summary *sum, relume_error *error)
 {
-    if (sum->killed == 0)
+    if (sum->born >= sum->killed)
         return SAY(facts, "advice", error,
                    "Centre the inputs (--standardize), or start from other weights: uncentred inputs are the "
                    "usual reason that "

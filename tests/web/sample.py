@@ -1,9 +1,9 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Facts for the page without the engine: a few small networks trained in NumPy on scikit-learn's digits, and large made-up ones.
 
     sample.py healthy|dying|hostile|large [-o FILE]
 
-It writes the document that `relume report RUN --json` prints (docs/schemas/report.json). The page's tests use it for what a real
+It writes the document that `relume report RUN --json` prints (docs/schemas/report-1.json). The page's tests use it for what a real
 run does not give in a second: names that attack the page, and 100,000 units over 200 epochs. Everything is drawn from
 fixed seeds. It is no part of the program."""
 import argparse
@@ -159,7 +159,7 @@ def document(net, x, y, widths, lr, actives, margins, events, rows, ratios, step
         "map": {"encoding": "counts", "of": len(rows), "step": [r[1] for r in rows], "epoch": [r[0] for r in rows],
                 "accuracy": [r[4] for r in rows], "layers": [packed("u32", [a[i] for a in actives]) for i in range(len(widths))],
                 "margins": [packed("f32", [m[i] for m in margins]) for i in range(len(widths))]},
-        "events": {"count": len(events), "kept": len(events), "layer": packed("u8", [e[0] for e in events]),
+        "events": {"count": len(events), "kept": len(events), "exact": len(events), "layer": packed("u8", [e[0] for e in events]),
                    "unit": packed("u32", [e[1] for e in events]), "kind": packed("u8", [KINDS[e[2]] for e in events]),
                    "after_step": packed("u32", [e[3] for e in events]), "step": packed("u32", [e[4] for e in events])},
         **details(net, x, y, widths),

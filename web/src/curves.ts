@@ -229,7 +229,7 @@ export function charts(facts: Facts): Chart[] {
       show: count,
       mirrored: 1,
       summed: true,
-      note: facts.steps.width > 1 ? `Each bar counts ${facts.steps.width} steps from the one named. Deaths rise, revivals hang.` : "Deaths rise, revivals hang.",
+      note: stepsNote(facts),
       lines: [
         { label: "deaths", values: facts.steps.deaths, colour: "accent", bars: true },
         { label: "revivals", values: facts.steps.revivals, colour: "series-1", bars: true },
@@ -238,6 +238,14 @@ export function charts(facts: Facts): Chart[] {
     { title: "Learning rate", x: epoch, show: number, range: [0, null], lines: [{ label: "learning rate", values: e.learning_rate, colour: "ink" }] },
     ratioChart(facts),
   ];
+}
+
+function stepsNote(facts: Facts): string {
+  const { count: all, exact } = facts.events;
+  const words = ["Deaths rise, revivals hang."];
+  if (facts.steps.width > 1) words.push(`A bar counts ${facts.steps.width} steps from the one named.`);
+  if (exact < all) words.push(`${count(all - exact)} of ${count(all)} events are dated by the census that found them, the others by the very update.`);
+  return words.join(" ");
 }
 
 function ratioChart(facts: Facts): Chart {

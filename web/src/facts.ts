@@ -1,4 +1,4 @@
-// The facts of a run, as `relume report RUN --json` prints them: docs/schemas/report.json says what each field means.
+// The facts of a run, as `relume report RUN --json` prints them: docs/schemas/report-1.json says what each field means.
 
 import { type Packed } from "./packed";
 
@@ -120,6 +120,7 @@ export interface Facts {
   events: {
     count: number;
     kept: number;
+    exact: number;
     layer: Packed;
     unit: Packed;
     kind: Packed;

@@ -61,7 +61,7 @@ export function course(label: string, xs: number[], ys: (number | null)[], show:
   const known = ys.filter((y): y is number => y !== null && Number.isFinite(y));
   let [low, high] = [Math.min(...known, floor ?? Infinity), Math.max(...known)];
   if (!(high > low)) [low, high] = [low - 1, high + 1];
-  const [top, bottom, left] = [8, 84, 52];
+  const [top, bottom, left] = [8, 84, 60];
   const span = xs[xs.length - 1] - xs[0] || 1;
   const x = (v: number) => left + ((width - left) * (v - xs[0])) / span;
   const y = (v: number) => bottom - ((bottom - top) * (v - low)) / (high - low);

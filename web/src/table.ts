@@ -39,7 +39,8 @@ function cell(value: Cell): HTMLElement {
 
 export function tableElement(table: Table): HTMLElement {
   const rows = table.rows();
-  const head = el("tr", {}, ...table.columns.map((name) => el("th", { scope: "col" }, plain(name))));
+  const numeric = (column: number) => rows.some((row) => typeof row[column] === "number");
+  const head = el("tr", {}, ...table.columns.map((name, i) => el("th", { scope: "col", class: numeric(i) ? "number" : "text" }, plain(name))));
   const body = rows.slice(0, shown).map((row) => el("tr", {}, ...row.map(cell)));
   const scroll = el(
     "div",

@@ -156,7 +156,7 @@ function topPart(model: Model, unit: Unit, d: Detail): Node[] {
   const shots = d.top.map(({ sample, p }) => {
     const known = model.sample(sample);
     const picture = image && known.image ? sampleImage(known.image, image[0], image[1], `Sample ${sample}`) : null;
-    const label = known.label === null ? [] : [el("bdi", {}, short(known.label, 24)), el("br")];
+    const label = known.label === null ? [] : ["class ", el("bdi", {}, short(known.label, 24)), el("br")];
     return el("li", {}, picture, ...label, `p = ${number(p)}`, el("br"), `sample ${count(sample)}`);
   });
   const table: Table = {
@@ -173,13 +173,14 @@ function linesPart(unit: Unit, d: Detail): Node[] {
   const top = d.top[0];
   if (!top) return [];
   const open = top.p > 0;
+  const row = (left: string, right: string) => `  ${left.padEnd(`W[${unit.unit}]·x`.length)} = ${right}`;
   // At most 38 characters a line: what a phone shows without wrapping.
   const text = [
     `z = np.maximum(0, np.dot(W, x) + b)`,
-    `  W[${unit.unit}]·x  = ${number(top.p - d.bias)}`,
-    `  b[${unit.unit}]    = ${number(d.bias)}`,
-    `  p       = ${number(top.p)}`,
-    `  z       = max(0, p) = ${number(Math.max(0, top.p))}`,
+    row(`W[${unit.unit}]·x`, number(top.p - d.bias)),
+    row(`b[${unit.unit}]`, number(d.bias)),
+    row("p", number(top.p)),
+    row("z", `max(0, p) = ${number(Math.max(0, top.p))}`),
     ``,
     `dW = np.outer(dz * (z > 0), x)`,
     open ? `  z > 0, so dW[${unit.unit}] = dz · x` : `  z > 0 is false, so dW[${unit.unit}] = 0`,
