@@ -251,19 +251,20 @@ static relume_status say_harm(struct rlm_facts *facts, const struct summary *sum
     size_t best = best_epoch(facts, accuracy);
     if (best < facts->epochs.count && isfinite(now) && accuracy[best] > now + FALL)
         return say_fall(facts, best, accuracy[best], now, error);
-    if (2 * facts->dead > facts->hidden_units) {
+    const struct rlm_facts_layer *worst = &facts->layer[sum->worst];
+    if (2 * worst->account.dead > worst->units) {
         facts->verdict.tone = "harm";
         return SAY(facts, "harm", error,
-                   "%s of the hidden units do nothing. Accuracy has not fallen since they died, but the "
-                   "network that learns is a "
-                   "smaller one than you chose.",
-                   percent(&w, (double)facts->dead / (double)facts->hidden_units));
+                   "%s of %s does nothing, so the network that learns is a smaller one than you chose. "
+                   "Accuracy has not fallen since; "
+                   "what these units would have added, one run cannot tell.",
+                   percent(&w, (double)worst->account.dead / (double)worst->units), worst->name);
     }
     if (facts->regression)
         return SAY(facts, "harm", error,
                    "One run cannot tell: compare the loss with that of a run in which fewer died.");
     return SAY(facts, "harm", error,
-               "Not measurably: accuracy is at its best, within 1\u00a0%%, with these units dead.");
+               "Not measurably: accuracy is within 1\u00a0%% of its best with these units dead.");
 }
 
 static relume_status say_advice(struct rlm_facts *facts, const struct summary *sum, relume_error *error)

@@ -20,7 +20,8 @@ const line = (x1: number, y1: number, x2: number, y2: number, stroke: string, mo
 export interface Stretch {
   from: number;
   to: number;
-  dead: boolean;
+  /** "unsure": the state changed somewhere in this stretch, and the ledger has not proved at which step. */
+  state: "alive" | "dead" | "unsure";
 }
 
 /** The stretches of life and death that the ledger's events make, from step 0 to `end`. */
@@ -28,31 +29,37 @@ export function stretches(life: Happening[], end: number, deadAtEnd: boolean): S
   const result: Stretch[] = [];
   let from = 0;
   let dead = life.length ? life[0].kind !== "killed" : deadAtEnd;
+  const push = (to: number, state: Stretch["state"]) => {
+    if (to > from) result.push({ from, to, state });
+    from = Math.max(from, to);
+  };
   for (const event of life) {
-    if (event.step > from) result.push({ from, to: event.step, dead });
-    from = event.step;
+    const sure = event.step - event.after_step <= 1;
+    push(sure ? event.step : event.after_step, dead ? "dead" : "alive");
+    push(event.step, "unsure");
     dead = event.kind !== "revived";
   }
-  if (end > from || result.length === 0) result.push({ from, to: Math.max(end, from), dead });
-  return result;
+  push(end, dead ? "dead" : "alive");
+  return result.length ? result : [{ from: 0, to: end, state: dead ? "dead" : "alive" }];
 }
 
-/** Alive: a thick bar. Dead: a thin line with crosses. */
+/** Alive: a thick bar. Dead: a thin line with crosses. Unsure: a thin bar. */
 export function lifeLine(parts: Stretch[], end: number): SVGElement {
   const x = (step: number) => (end > 0 ? (width * step) / end : 0);
   const [life, death] = [colour("series-1"), colour("accent")];
   const marks: SVGElement[] = [];
   for (const part of parts) {
     const [a, b] = [x(part.from), part.to === part.from ? width : x(part.to)];
-    if (!part.dead) {
-      marks.push(svg("rect", { x: a, y: 8, width: Math.max(1, b - a), height: 12, fill: life, rx: 1.5 }));
+    if (part.state !== "dead") {
+      const tall = part.state === "alive" ? 12 : 4;
+      marks.push(svg("rect", { x: a, y: 14 - tall / 2, width: Math.max(1, b - a), height: tall, fill: life, rx: 1.5 }));
       continue;
     }
     marks.push(line(a, 14, b, 14, death, { "stroke-width": 1.5 }));
     for (let c = a + 7; c <= b - 5; c += 14)
       marks.push(svg("path", { d: `M${c - 3.5} 10.5l7 7m0-7l-7 7`, stroke: death, "stroke-width": 1.5 }));
   }
-  const said = parts.map((p) => `${p.dead ? "dead" : "alive"} from step ${p.from} to ${p.to}`).slice(0, 20);
+  const said = parts.map((p) => `${p.state} from step ${p.from} to ${p.to}`).slice(0, 20);
   return picture(38, said.join(", "), ...marks, text(0, 36, "step 0"), text(width, 36, `step ${count(end)}`, "end"));
 }
 

@@ -22,15 +22,23 @@ export function state(model: Model, unit: Unit): string {
   return active < 0.01 * samples ? "nearly dead" : "alive";
 }
 
+/** When the death that lasts happened, as far as the ledger has proved it. */
+function since(model: Model, unit: Unit): string {
+  const last = model.life(unit).pop();
+  if (!last || last.kind === "revived") return "";
+  if (last.kind === "born dead") return ", from birth";
+  if (last.step - last.after_step <= 1) return ` since step ${count(last.step)}`;
+  return `; it died between steps ${count(last.after_step)} and ${count(last.step)}`;
+}
+
 function stateLine(model: Model, unit: Unit): HTMLElement {
   const field = model.fields[unit.layer];
   const what = state(model, unit);
   const samples = model.facts.dataset.samples;
   const active = field.active[unit.unit];
-  const died = field.died[unit.unit];
   const line =
     what === "dead"
-      ? `✕ dead on all ${count(samples)} samples${died === 0 ? ", from birth" : died < Number.MAX_SAFE_INTEGER ? ` since step ${count(died)}` : ""}`
+      ? `✕ dead on all ${count(samples)} samples${since(model, unit)}`
       : `${what}: fires on ${count(active)} of ${plural(samples, "sample")} (${percent(active / samples)})`;
   return el("p", { class: `state ${what === "dead" ? "dead" : ""}` }, line);
 }
@@ -82,14 +90,16 @@ function lifePart(model: Model, unit: Unit): Node[] {
   const table: Table = {
     name: `${name(unit)} life`,
     columns: ["from step", "to step", "state"],
-    rows: () => parts.map((s): Cell[] => [s.from, s.to, s.dead ? "dead" : "alive"]),
+    rows: () => parts.map((s): Cell[] => [s.from, s.to, s.state]),
   };
   const rateTable: Table = {
     name: `${name(unit)} firing rate`,
     columns: ["epoch", "step", field.counts ? "samples it fires on" : "firing rate"],
     rows: () => steps.map((step, p): Cell[] => [map.epoch[p], step, field.counts ? field.counts[at(p)] : rates[p]]),
   };
-  const nodes: Node[] = [heading("Life line"), el("div", { class: "drawing" }, lifeLine(parts, end)), tableFold(table)];
+  const nodes: Node[] = [heading("Life line"), el("div", { class: "drawing" }, lifeLine(parts, end))];
+  if (parts.some((s) => s.state === "unsure")) nodes.push(words("Where the bar is thin it changed its state, at a step that the ledger has not proved.", "quiet"));
+  nodes.push(tableFold(table));
   if (steps.length) nodes.push(heading("Firing rate"), el("div", { class: "drawing" }, course("Firing rate", steps, rates, percent, 0)), tableFold(rateTable));
   return nodes;
 }
