@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/larger.h"
 #include "train/optimizer.h"
 #include "train/trainer.h"
 
@@ -129,7 +130,7 @@ static double stretch_bend(const struct stretch *s)
             along += ((double)v[i] - (double)a[i]) * ((double)b[i] - (double)a[i]);
         double c = length > 0.0 ? fmin(fmax(along / length, 0.0), 1.0) : 0.0;
         for (size_t i = 0; i < n; i++)
-            bend = fmax(bend, fabs((double)v[i] - ((double)a[i] + c * ((double)b[i] - (double)a[i]))));
+            bend = rlm_larger(bend, fabs((double)v[i] - ((double)a[i] + c * ((double)b[i] - (double)a[i]))));
     }
     return bend * (1.0 + 0x1p-40); /* its own arithmetic in double */
 }
@@ -138,7 +139,7 @@ static double stretch_largest(const struct stretch *s)
 {
     double largest = 0.0;
     for (size_t row = s->a; row <= s->b; row++)
-        largest = fmax(
+        largest = rlm_larger(
             largest, rlm_variant_largest(bench_row(s->bench, row, s->inputs->features), s->inputs->features));
     return largest;
 }

@@ -6,6 +6,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/larger.h"
 
 #define CHUNK 256 /* samples a task: 16 panels */
 
@@ -222,6 +223,6 @@ double rlm_variant_largest(const float *variant, size_t features)
 {
     double largest = 0.0;
     for (size_t i = 0; i <= features; i++)
-        largest = fmax(largest, (double)fabsf(variant[i]));
+        largest = rlm_larger(largest, (double)fabsf(variant[i]));
     return largest;
 }

@@ -81,9 +81,13 @@ static void probe_load(struct probe *probe, const char *model, const char *data,
 
 static void probe_init(struct probe *probe, char **arguments)
 {
-    size_t widths[16], count = 0;
+    size_t widths[16] = {0}, count = 0;
     for (char *text = strtok(arguments[2], ","); text && count < 16; text = strtok(NULL, ","))
         widths[count++] = strtoul(text, NULL, 10);
+    if (count < 2) {
+        fprintf(stderr, "%s: expected at least two widths\n", arguments[2]);
+        exit(2);
+    }
     relume_network_options options;
     relume_network_options_default(&options);
     options.in_features = widths[0];
