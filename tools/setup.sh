@@ -49,8 +49,5 @@ configure() {
 # The release program, at build/relume.
 release_build() {
     configure build || return 1
-    ninja -C build || return 1
-    if [ -f build/cli/relume ]; then
-        ln -sfn cli/relume build/relume
-    fi
+    ninja -C build
 }

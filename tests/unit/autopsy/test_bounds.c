@@ -65,7 +65,7 @@ static void test_interval_is_brute_forces(void **state)
         rlm_bench_deinit(&bench);
         case_end(&c);
     }
-    print_message("%d units: %zu can be killed, %zu of them only up to some rate\n", UNITS, lethal_units,
+    print_message("# %d units: %zu can be killed, %zu of them only up to some rate\n", UNITS, lethal_units,
                   finite);
     assert_true(lethal_units > UNITS / 10 && finite > 100);
 }

@@ -82,7 +82,7 @@ static void test_course_is_brute_forces(void **state)
         rlm_bench_deinit(&bench);
         case_end(&c);
     }
-    print_message("%d units: %zu turned, %zu settled; by optimizer %zu %zu %zu %zu %zu\n", UNITS, returned,
+    print_message("# %d units: %zu turned, %zu settled; by optimizer %zu %zu %zu %zu %zu\n", UNITS, returned,
                   settled, by_optimizer[0], by_optimizer[1], by_optimizer[2], by_optimizer[3],
                   by_optimizer[4]);
     assert_true(returned > UNITS / 20);

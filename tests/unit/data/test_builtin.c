@@ -163,7 +163,7 @@ static void test_fashion_mnist(void **state)
 {
     (void)state;
     if (!rlm_file_exists("/usr/share/datasets/fashion-mnist")) {
-        print_message("the package dataset-fashion-mnist is not installed\n");
+        print_message("# the package dataset-fashion-mnist is not installed\n");
         skip();
     }
     relume_dataset *fashion = load("fashion-mnist", NULL);
