@@ -152,7 +152,7 @@ static void write_npy(const struct predictions *predictions, FILE *stream)
         return;
     }
     cli_npy_header(stream, "<f4", predictions->samples, predictions->outputs);
-    for (size_t i = 0; i < predictions->samples * predictions->outputs; i++) {
+    for (size_t i = 0; predictions->value && i < predictions->samples * predictions->outputs; i++) {
         uint32_t bits;
         memcpy(&bits, &predictions->value[i], sizeof bits);
         put_bytes(stream, bits, 4);

@@ -247,7 +247,7 @@ static void warn_of_deaths(const struct cli_program *program, const struct setti
         fprintf(program->err.stream,
                 "\n  To lose fewer, train again with a lower rate (--lr %.2g) or with --warmup %llu\n",
                 settings->run.trainer.learning_rate / 3,
-                (unsigned long long)(relume_run_get_result(run)->steps / 20 + 1));
+                (unsigned long long)relume_run_get_result(run)->steps / 20 + 1);
         return;
     }
 }

@@ -84,7 +84,6 @@ static void print_row(const struct cli_columns *table, const struct cli_term *te
         size_t before = table->right[i] ? space : 0;
         if (*cell->text) {
             put_spaces(term, owed + before);
-            owed = 0;
             if (cell->style != CLI_PLAIN)
                 cli_style(term, cell->style);
             cli_put_text(term, cell->text);

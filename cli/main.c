@@ -65,7 +65,7 @@ int cmd_help(struct cli_program *program)
 
 static int run_command(struct cli_program *program, const struct cli_command *command, int argc, char **argv)
 {
-    struct cli_args args;
+    struct cli_args args = {0};
     char message[768];
     if (!cli_args_parse(command, argc, argv, &args, message, sizeof message))
         return cli_misuse(&program->err, command->name, message);
@@ -73,7 +73,7 @@ static int run_command(struct cli_program *program, const struct cli_command *co
         cli_help_command(&program->out, command);
         return 0;
     }
-    program->args = &args;
+    program->args = &args; /* cppcheck-suppress autoVariables; the command ends before they do */
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
         if (strcmp(functions[i].name, command->name) == 0)
             return functions[i].run(program);

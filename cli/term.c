@@ -21,11 +21,12 @@ static bool is_set(const char *variable)
 static size_t find_width(const struct cli_term *term)
 {
     struct winsize size = {0};
+    const char *columns = getenv("COLUMNS");
     long width = USUAL_WIDTH;
     if (term->tty && ioctl(fileno(term->stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
         width = size.ws_col;
-    else if (is_set("COLUMNS"))
-        width = strtol(getenv("COLUMNS"), NULL, 10);
+    else if (columns && *columns)
+        width = strtol(columns, NULL, 10);
     if (width < LEAST_WIDTH)
         return width > 0 ? LEAST_WIDTH : USUAL_WIDTH;
     return width > MOST_WIDTH ? MOST_WIDTH : (size_t)width;

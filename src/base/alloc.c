@@ -39,7 +39,7 @@ void *rlm_alloc(const relume_allocator *allocator, size_t count, size_t size)
     if (!allocator)
         allocator = &rlm_allocator_default;
     size_t bytes;
-    if (!rlm_size_multiply(count, size, &bytes) || !rlm_size_add(bytes, 2 * HEAD, &bytes))
+    if (!rlm_size_multiply(count, size, &bytes) || !rlm_size_add(bytes, 2 * (size_t)HEAD, &bytes))
         return NULL;
     /* head and contents, rounded up: aligned_alloc wants a multiple of the alignment */
     bytes = bytes / HEAD * HEAD;

@@ -91,11 +91,6 @@ void rlm_error_at_item(relume_error *error, const char *item)
         text_shorten(error->item, sizeof error->item, item);
 }
 
-relume_status rlm_error_memory(relume_error *error, size_t bytes, const char *what)
-{
-    return rlm_error_set(error, RELUME_NO_MEMORY, "cannot allocate %zu bytes for %s", bytes, what);
-}
-
 struct status_row {
     const char *name, *meaning, *remedy;
     int exit_status;

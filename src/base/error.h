@@ -30,7 +30,11 @@ void rlm_error_at_line(relume_error *error, const char *file, uint64_t line, uin
 void rlm_error_at_item(relume_error *error, const char *item);
 
 /* The usual words for memory that could not be had: "cannot allocate N bytes for WHAT". */
-relume_status rlm_error_memory(relume_error *error, size_t bytes, const char *what);
+static inline relume_status rlm_error_memory(relume_error *error, size_t bytes, const char *what)
+{
+    (void)rlm_error_set(error, RELUME_NO_MEMORY, "cannot allocate %zu bytes for %s", bytes, what);
+    return RELUME_NO_MEMORY; /* here, so that analysers of one file see that it is no success */
+}
 
 /* Leaves the function when `call` fails, and hands its status on. */
 #define RLM_TRY(call)                                                                                        \

@@ -1,5 +1,6 @@
 /* Datasets in NumPy's files: an .npz with features and targets, or a bare .npy (or IDX) of features with a
  * file of labels. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -51,8 +52,9 @@ static relume_status refuse_names(const struct archive *archive, const char *wan
 
 static relume_status refuse_key(const struct archive *archive, const char *key)
 {
-    char quoted[RLM_QUOTE_SIZE], wanted[RLM_QUOTE_SIZE + 40] = "there is no array ";
-    return refuse_names(archive, strcat(wanted, rlm_quote(quoted, key)));
+    char quoted[RLM_QUOTE_SIZE], wanted[RLM_QUOTE_SIZE + 40];
+    (void)snprintf(wanted, sizeof wanted, "there is no array %s", rlm_quote(quoted, key));
+    return refuse_names(archive, wanted);
 }
 
 static relume_status read_features(const struct archive *archive, size_t index, struct rlm_part *part)
@@ -105,7 +107,7 @@ static relume_status find_train(const struct archive *archive, const relume_data
 static relume_status read_arrays(const struct archive *archive, const relume_dataset_options *options,
                                  struct rlm_parts *parts)
 {
-    size_t x, y;
+    size_t x = SIZE_MAX, y = SIZE_MAX;
     RLM_TRY(find_train(archive, options, &x, &y));
     RLM_TRY(read_features(archive, x, &parts->train));
     if (y != SIZE_MAX)

@@ -28,12 +28,12 @@ static relume_status kind_of_bytes(const relume_allocator *allocator, const stru
     rlm_stream_close(&stream);
     if (status != RELUME_OK)
         return status;
-    if (got >= 6 && memcmp(bytes, "\x93NUMPY", 6) == 0)
+    bool npy = got >= 6 && memcmp(bytes, "\x93NUMPY", 6) == 0;
+    bool idx = got >= 4 && bytes[0] == 0 && bytes[1] == 0 && bytes[2] >= 8 && bytes[2] <= 14;
+    if (npy || idx)
         *kind = KIND_ARRAY;
     else if (got >= 4 && memcmp(bytes, "PK", 2) == 0 && bytes[2] < ' ')
         *kind = KIND_NPZ;
-    else if (got >= 4 && bytes[0] == 0 && bytes[1] == 0 && bytes[2] >= 8 && bytes[2] <= 14)
-        *kind = KIND_ARRAY;
     else if (memchr(bytes, 0, got))
         return rlm_refuse_file(error, RELUME_BAD_FORMAT, source->name,
                                "is none of .npz, .npy, IDX and CSV, the kinds of data that are read");
@@ -126,7 +126,7 @@ static relume_status read_kind(const relume_allocator *allocator, const char *na
 static relume_status read_test(const relume_allocator *allocator, const relume_dataset_options *options,
                                struct rlm_parts *parts, relume_error *error)
 {
-    enum kind kind;
+    enum kind kind = KIND_ARRAY;
     struct rlm_parts other = {0};
     relume_dataset_options theirs = *options;
     theirs.labels = NULL; /* those are the training data's */
@@ -155,7 +155,7 @@ relume_status relume_dataset_load(relume_engine *engine, const char *name,
 {
     const relume_allocator *allocator = &engine->allocator;
     relume_dataset_options usual;
-    enum kind kind;
+    enum kind kind = KIND_ARRAY;
     struct rlm_parts parts = {0};
     if (!options) {
         relume_dataset_options_default(&usual);

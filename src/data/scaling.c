@@ -30,7 +30,7 @@ static void scaling_set(relume_dataset *dataset, float *values, size_t entries)
 
 relume_status rlm_scaling_uniform(relume_dataset *dataset, float divisor, relume_error *error)
 {
-    float *values;
+    float *values = NULL;
     RLM_TRY(scaling_alloc(dataset, 1, &values, error));
     values[0] = 0.0f;
     values[1] = divisor;

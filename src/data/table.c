@@ -1,5 +1,6 @@
 /* Datasets in CSV files: columns of numbers, and one of targets. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +18,7 @@ static relume_status take_integers(struct rlm_targets *targets, const relume_all
     if (!targets->integers)
         return rlm_error_memory(error, csv->rows * sizeof *targets->integers, "labels");
     for (size_t i = 0; i < csv->rows; i++) {
-        if (csv->target[i] > 0x1p53 || csv->target[i] < -0x1p53)
+        if (fabs(csv->target[i]) > 9007199254740992.0) /* 2^53 */
             return rlm_refuse_file(error, RELUME_BAD_DATA, file,
                                    "the label of row %zu is %.0f; labels are whole numbers within ±2^53",
                                    i + 1, csv->target[i]);

@@ -67,10 +67,8 @@ static const char *column_text(const struct pass *pass, size_t column, char text
     else if (pass->csv.names && column < pass->fields)
         name = pass->csv.names[column - (column > pass->target_column)];
     text[0] = '\0';
-    if (name) {
-        (void)strcpy(text, " (");
-        (void)strcat(strcat(text, rlm_quote(quoted, name)), ")");
-    }
+    if (name)
+        (void)snprintf(text, RLM_QUOTE_SIZE + 4, " (%s)", rlm_quote(quoted, name));
     return text;
 }
 

@@ -334,7 +334,7 @@ relume_status rlm_safetensors_open(const relume_allocator *allocator, const char
                                    struct rlm_safetensors **file, relume_error *error)
 {
     struct rlm_source source;
-    struct rlm_safetensors *opened;
+    struct rlm_safetensors *opened = NULL;
     RLM_TRY(rlm_source_open(allocator, &source, path, error));
     relume_status status = rlm_safetensors_open_source(allocator, &source, &opened, error);
     if (status != RELUME_OK) {

@@ -81,7 +81,7 @@ static relume_status describe_items(json_t *header, const struct rlm_safetensors
 {
     for (size_t i = 0; i < count; i++) {
         char quoted[RLM_QUOTE_SIZE];
-        size_t values;
+        size_t values = 0;
         if (rlm_dtype_size(items[i].dtype) != size)
             continue;
         RLM_TRY(item_measure(&items[i], &values, error));
@@ -156,7 +156,7 @@ static relume_status write_rows(struct rlm_file_writer *writer, const struct rlm
 static relume_status write_item(struct rlm_file_writer *writer, const struct rlm_safetensors_item *item,
                                 relume_error *error)
 {
-    size_t count, columns = item_columns(item);
+    size_t count = 0, columns = item_columns(item);
     RLM_TRY(item_measure(item, &count, error));
     if (count == 0)
         return RELUME_OK;

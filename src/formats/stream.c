@@ -176,7 +176,7 @@ static relume_status gunzip_open(const relume_allocator *allocator, const struct
 relume_status rlm_stream_open(const relume_allocator *allocator, const struct rlm_source *source,
                               struct rlm_stream *stream, relume_error *error)
 {
-    unsigned char magic[2];
+    unsigned char magic[2] = {0};
     if (rlm_stream_is_gzip(magic, rlm_source_peek(source, 0, magic, sizeof magic)))
         return gunzip_open(allocator, source, stream, error);
     /* the context of a plain stream is only read, but the field serves all kinds */

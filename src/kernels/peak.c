@@ -27,10 +27,10 @@ static double peak_ref(size_t steps, float *sink)
             chain[c] = set((float)c);                                                                        \
         for (size_t i = 0; i < steps; i++)                                                                   \
             for (int c = 0; c < CHAINS; c++)                                                                 \
-                chain[c] = fma_of;                                                                           \
+                chain[c] = (fma_of);                                                                         \
         for (int c = 0; c < CHAINS; c++)                                                                     \
             *sink += first(chain[c]);                                                                        \
-        return 2.0 * CHAINS * lanes * (double)steps;                                                         \
+        return 2.0 * CHAINS * (lanes) * (double)steps;                                                       \
     }
 
 #if defined(__x86_64__)

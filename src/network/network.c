@@ -58,10 +58,10 @@ relume_loss rlm_loss_find(const char *name)
 
 size_t rlm_network_stride(size_t in_features)
 {
-    if (in_features > SIZE_MAX - 2 * RLM_LANES)
+    if (in_features > SIZE_MAX - (size_t)2 * RLM_LANES)
         return 0;
     size_t lines = rlm_divide_up(in_features, RLM_LANES);
-    return (lines | 1) * RLM_LANES;
+    return (lines | 1) * (size_t)RLM_LANES;
 }
 
 static void network_layout(struct rlm_arena *arena, relume_network *network)
@@ -261,7 +261,7 @@ relume_status relume_network_create(relume_engine *engine, const relume_network_
     relume_network *made = NULL;
     relume_status status = rlm_network_alloc(engine, widths, layers, &made, error);
     rlm_free(widths);
-    if (status == RELUME_OK)
+    if (made) /* exactly when the status is OK */
         status = network_prepare(made, options, error);
     if (status != RELUME_OK) {
         relume_network_destroy(made);

@@ -175,7 +175,8 @@ static relume_status pack_layer(struct rlm_facts *facts, const struct field *fie
     size_t cells = chosen * units;
     uint32_t *counts = rlm_alloc(facts->bag.allocator, cells, sizeof *counts);
     uint8_t *codes = rlm_alloc(facts->bag.allocator, cells, 1);
-    relume_status status = counts && codes ? RELUME_OK : rlm_error_memory(error, 5 * cells, "a report's map");
+    relume_status status =
+        counts && codes && field->active ? RELUME_OK : rlm_error_memory(error, 5 * cells, "a report's map");
     for (size_t k = 0; status == RELUME_OK && k < chosen; k++) {
         size_t row = spread(k, chosen, field->count);
         for (size_t u = 0; u < units; u++) {

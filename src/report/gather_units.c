@@ -16,7 +16,7 @@
 #include "report/gather.h"
 
 #define TOP 6
-#define HALF (RLM_BINS / 2)
+enum { HALF = RLM_BINS / 2 };
 #define NONE UINT32_MAX
 
 /* What is kept of one unit. */

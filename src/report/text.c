@@ -172,8 +172,10 @@ static void put_layer_curve(const struct sheet *sheet, const struct rlm_facts *f
     size_t count = facts->epochs.count, cells = count < STRIP ? count : STRIP;
     if (!layer->dead_by_epoch || count == 0)
         return;
-    for (size_t c = 0; c < cells; c++) /* the last epoch that a cell stands for */
-        share[c] = (double)layer->dead_by_epoch[(c + 1) * count / cells - 1] / (double)layer->units;
+    for (size_t c = 0; c < cells; c++) {
+        size_t last = (c + 1) * count / cells - 1; /* the last epoch that the cell stands for */
+        share[c] = (double)layer->dead_by_epoch[last] / (double)layer->units;
+    }
     (void)snprintf(name, sizeof name, "dead in %.12s", layer->name);
     rlm_strbuf_print(sheet->buffer, "%-15s", name);
     put_strip(sheet, share, cells, 0, 1);

@@ -71,7 +71,7 @@ static int compare_doubles(const void *a, const void *b)
 
 static relume_bench_figure figure_of(const double *values, size_t count)
 {
-    double sorted[MAX_REPEATS];
+    double sorted[MAX_REPEATS] = {0};
     for (size_t i = 0; i < count; i++)
         sorted[i] = values[i];
     qsort(sorted, count, sizeof *sorted, compare_doubles);

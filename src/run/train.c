@@ -163,7 +163,7 @@ static relume_status drive(relume_run *run, relume_error *error)
     if (status == RELUME_INTERRUPTED)
         status = interrupt(run, error);
     if (status == RELUME_DIVERGED) {
-        relume_error unseen;
+        relume_error unseen = {0};
         relume_error *told = error ? error : &unseen;
         if (!error)
             (void)rlm_error_set(told, RELUME_DIVERGED, "a number stopped being finite");

@@ -43,7 +43,7 @@ static inline __m512d emulated_cvtps_pd(__m256 floats)
 
 #define RLM_AVX512_EMULATED
 #define rlm_kernels_avx512 kernels_avx512_emulated
-#include "kernels/x86/avx512.c"
+#include "kernels/x86/avx512.c" /* NOLINT(bugprone-suspicious-include): compiled a second time, emulated */
 
 size_t kernels_under_test(const struct rlm_kernels *tables[RLM_CPU_LEVELS])
 {

@@ -161,7 +161,7 @@ static inline void world_folder_remove(const char *path)
 {
     char command[128];
     (void)snprintf(command, sizeof command, "rm -rf '%s'", path);
-    assert_int_equal(system(command), 0);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): the path is the test's own */
 }
 
 /* A whole file as bytes, by malloc. */

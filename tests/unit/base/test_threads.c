@@ -92,7 +92,7 @@ static void test_after_a_pause(void **state)
 {
     (void)state;
     struct rlm_pool *pool = pool_of(3);
-    struct timespec pause = {0, 20 * 1000 * 1000};
+    struct timespec pause = {0, 20000000};
     for (int i = 0; i < 5; i++) {
         (void)nanosleep(&pause, NULL);
         assert_true(each_once(pool, 64));

@@ -59,7 +59,7 @@ static void test_digits(void **state)
     const uint8_t first[8] = {0, 0, 5, 13, 9, 1, 0, 0};
     assert_memory_equal(digits->x, first, sizeof first);
     uint64_t sum = 0, label_sum = 0;
-    for (size_t i = 0; i < 1797 * 64; i++)
+    for (size_t i = 0; i < (size_t)1797 * 64; i++)
         sum += ((const uint8_t *)digits->x)[i];
     for (size_t i = 0; i < 1797; i++)
         label_sum += digits->labels[i];

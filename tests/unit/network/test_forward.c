@@ -36,7 +36,7 @@ static void test_predict_equals_plain_loops(void **state)
             world_dataset(engine, 300, 19, 5, 0, 11); /* more than one batch, the last one short */
         relume_network *network =
             world_network(engine, (const size_t[]){19, 33, 17, 5, 0}, RELUME_LOSS_SOFTMAX, 2);
-        float *logits = malloc(300 * 5 * sizeof *logits), expected[5];
+        float *logits = malloc((size_t)300 * 5 * sizeof *logits), expected[5];
         relume_error error = {0};
         assert_ok(relume_network_predict(network, dataset, RELUME_SPLIT_TRAIN, logits, &error), error);
         for (size_t s = 0; s < 300; s++) {
