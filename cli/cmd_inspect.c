@@ -289,6 +289,7 @@ static json_t *run_json(struct cli_json *document, const relume_run *run,
     cli_json_set(document, ledger, "revivals", cli_json_count(result->total.revivals));
     cli_json_set(document, ledger, "dead_at_end", cli_json_count(result->total.dead_at_end));
     cli_json_set(document, object, "finished", json_boolean(result->finished));
+    cli_json_set(document, object, "diverged", json_boolean(result->diverged));
     cli_json_set(document, object, "epochs", cli_json_count(result->epochs));
     cli_json_set(document, object, "steps", cli_json_count(result->steps));
     cli_json_set(document, object, "train", score_json(document, result->train));
@@ -313,21 +314,33 @@ static void print_run_settings(const struct cli_term *term, const relume_run_opt
            relume_init_name(options->init), (unsigned long long)trainer->seed);
 }
 
-static bool print_run(const struct cli_term *term, const relume_run *run,
-                      const struct checkpoints *checkpoints)
+/* Nothing for a run that has no final weights yet. */
+static void print_scores(const relume_run_result *result)
 {
-    const relume_run_result *result = relume_run_get_result(run);
-    const relume_run_options *options = relume_run_get_options(run);
-    printf("state       %s: %llu epochs, %llu steps done\n", result->finished ? "finished" : "not finished",
-           (unsigned long long)result->epochs, (unsigned long long)result->steps);
-    print_run_settings(term, options);
+    if (!isfinite(result->train.loss))
+        return;
     if (isfinite(result->train.accuracy))
         printf("accuracy    train %.4f", result->train.accuracy);
     else
         printf("loss        train %.6g", result->train.loss);
     if (isfinite(result->test.loss))
         printf(", test %.6g", isfinite(result->test.accuracy) ? result->test.accuracy : result->test.loss);
-    printf("\nledger      %llu born dead, %llu deaths, %llu revivals: %llu dead at the end\n",
+    putchar('\n');
+}
+
+static bool print_run(const struct cli_term *term, const relume_run *run,
+                      const struct checkpoints *checkpoints)
+{
+    const relume_run_result *result = relume_run_get_result(run);
+    const relume_run_options *options = relume_run_get_options(run);
+    printf("state       %s: %llu epochs, %llu steps done\n",
+           result->finished   ? "finished"
+           : result->diverged ? "diverged"
+                              : "not finished",
+           (unsigned long long)result->epochs, (unsigned long long)result->steps);
+    print_run_settings(term, options);
+    print_scores(result);
+    printf("ledger      %llu born dead, %llu deaths, %llu revivals: %llu dead at the end\n",
            (unsigned long long)result->total.born_dead, (unsigned long long)result->total.deaths,
            (unsigned long long)result->total.revivals, (unsigned long long)result->total.dead_at_end);
     printf("checkpoints %zu", checkpoints->count);

@@ -273,7 +273,7 @@ static int tell_diverged(const struct cli_program *program, const struct setting
 {
     int status = cli_fail(program, error);
     const struct cli_term *err = &program->err;
-    fputs("  The state before that update is kept in ", err->stream);
+    fputs("  The checkpoints before that update are kept in ", err->stream);
     cli_put_text(err, settings->run.path);
     fprintf(err->stream,
             "/checkpoints.\n  Train again, into a new run, with a lower rate (--lr %.2g), --warmup 100 or "

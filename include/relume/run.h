@@ -67,6 +67,7 @@ typedef struct relume_run_layer {
 typedef struct relume_run_result {
     int finished;           /* not 0: trained to the end (or stopped early by early_stop) */
     int was_finished;       /* not 0: --resume found it finished and did nothing */
+    int diverged;           /* not 0: ended by a number that was not finite */
     int stopped_by;         /* the signal's number, 0 for none */
     uint64_t epochs, steps; /* done */
     uint64_t best_epoch;    /* with early_stop: the epoch whose weights were kept; 0: none */

@@ -72,6 +72,7 @@ static void settle_result(relume_run *run, const struct rlm_ending *ending)
 {
     relume_run_result *result = &run->result;
     result->finished = strcmp(ending->status, "finished") == 0;
+    result->diverged = strcmp(ending->status, "diverged") == 0;
     result->epochs = ending->epochs;
     result->steps = ending->steps;
     result->best_epoch = ending->best_epoch;

@@ -33,7 +33,7 @@ static const struct field fields[] = {
     {"test", TEXT, OF(data_options.test), true},
     {"holdout", NUMBER, OF(data_options.holdout), false},
     {"data_seed", U64, OF(data_options.seed), false},
-    {"standardize", FLAG, OF(data_options.standardize), false},
+    {"standardize", FLAG, OF(data_options.standardize), false}, /* the last of DATA_FIELDS */
     {"hidden", WIDTHS, OF(hidden), false},
     {"init", INIT, OF(init), false},
     {"init_from", TEXT, OF(init_from), false},
@@ -61,6 +61,7 @@ static const struct field fields[] = {
     {"ledger_off", FLAG, OF(ledger_off), false},
 };
 #define FIELDS (sizeof fields / sizeof *fields)
+#define DATA_FIELDS 9 /* those that say how the data are read */
 
 /* ---- the list ---- */
 
@@ -255,24 +256,12 @@ static const char *shown(const char *value)
     return value ? (*value ? value : "empty") : "not given";
 }
 
-relume_status rlm_settings_compare(const struct rlm_settings *was, const struct rlm_settings *now,
-                                   const char *path, relume_error *error)
+static relume_status compare_fields(const struct rlm_settings *was, const struct rlm_settings *now,
+                                    size_t begin, size_t end, const char *path, relume_error *error)
 {
-    const char *key = "data_fingerprint";
-    const char *before = rlm_settings_get(was, key), *after = rlm_settings_get(now, key);
-    rlm_error_clear(error);
-    rlm_error_at_file(error, path);
-    if (!equal(before, after)) {
-        rlm_error_at_item(error, "data");
-        return rlm_error_set(
-            error, RELUME_MISMATCH,
-            "%s: the data are not those this run was trained on: %s has fingerprint %s, it was %s of %s",
-            path, shown(rlm_settings_get(now, "data")), shown(after), shown(before),
-            shown(rlm_settings_get(was, "data")));
-    }
-    for (size_t i = 0; i < FIELDS; i++) {
-        before = rlm_settings_get(was, fields[i].key);
-        after = rlm_settings_get(now, fields[i].key);
+    for (size_t i = begin; i < end; i++) {
+        const char *before = rlm_settings_get(was, fields[i].key);
+        const char *after = rlm_settings_get(now, fields[i].key);
         if (fields[i].free || equal(before, after))
             continue;
         rlm_error_at_item(error, fields[i].key);
@@ -281,6 +270,33 @@ relume_status rlm_settings_compare(const struct rlm_settings *was, const struct 
                              fields[i].key, shown(before), shown(after));
     }
     return RELUME_OK;
+}
+
+static relume_status compare_data(const struct rlm_settings *was, const struct rlm_settings *now,
+                                  const char *path, relume_error *error)
+{
+    const char *key = "data_fingerprint";
+    const char *before = rlm_settings_get(was, key), *after = rlm_settings_get(now, key);
+    if (equal(before, after))
+        return RELUME_OK;
+    rlm_error_at_item(error, "data");
+    return rlm_error_set(
+        error, RELUME_MISMATCH,
+        "%s: the data are not those this run was trained on: %s has fingerprint %s, it was %s of %s", path,
+        shown(rlm_settings_get(now, "data")), shown(after), shown(before),
+        shown(rlm_settings_get(was, "data")));
+}
+
+/* Another holdout changes the fingerprint, and other data may change the loss: so how data are read comes
+ * first, then the data, then the rest. */
+relume_status rlm_settings_compare(const struct rlm_settings *was, const struct rlm_settings *now,
+                                   const char *path, relume_error *error)
+{
+    rlm_error_clear(error);
+    rlm_error_at_file(error, path);
+    RLM_TRY(compare_fields(was, now, 0, DATA_FIELDS, path, error));
+    RLM_TRY(compare_data(was, now, path, error));
+    return compare_fields(was, now, DATA_FIELDS, FIELDS, path, error);
 }
 
 /* ---- texts to options ---- */

@@ -1,6 +1,7 @@
 /* Training a run: go step by step from boundary to boundary, and finish. How it begins is in start.c, what
  * happens at a boundary in boundary.c. */
 #include <math.h>
+#include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -154,6 +155,19 @@ static relume_status advance(relume_run *run, bool *in_step, relume_error *error
     }
 }
 
+/* Counting or evaluating has found what the update before it left: the message says which update that was. */
+static void name_update(const relume_run *run, relume_error *error)
+{
+    relume_progress progress = relume_trainer_get_progress(run->trainer);
+    uint64_t step = progress.step, epoch = step > 0 ? (step - 1) / progress.steps_per_epoch + 1 : 0;
+    char found[sizeof error->message];
+    (void)snprintf(found, sizeof found, "%s", error->message);
+    (void)rlm_error_set(error, RELUME_DIVERGED,
+                        "after step %llu (epoch %llu): %s. Lower the learning rate (%g here), warm it up, or "
+                        "clip the gradient",
+                        (unsigned long long)step, (unsigned long long)epoch, found, progress.learning_rate);
+}
+
 static relume_status drive(relume_run *run, relume_error *error)
 {
     bool in_step = false;
@@ -167,6 +181,8 @@ static relume_status drive(relume_run *run, relume_error *error)
         relume_error *told = error ? error : &unseen;
         if (!error)
             (void)rlm_error_set(told, RELUME_DIVERGED, "a number stopped being finite");
+        if (!in_step)
+            name_update(run, told);
         status = record_divergence(run, in_step, told);
     }
     return status;

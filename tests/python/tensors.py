@@ -4,7 +4,7 @@ import struct
 
 import numpy
 
-KINDS = {"F32": numpy.float32, "F64": numpy.float64, "U32": numpy.uint32}
+KINDS = {"F32": numpy.float32, "F64": numpy.float64, "U32": numpy.uint32, "I64": numpy.int64, "U8": numpy.uint8}
 NAMES = {numpy.dtype(kind): name for name, kind in KINDS.items()}
 
 

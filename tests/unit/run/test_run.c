@@ -327,6 +327,7 @@ static void test_divergence_is_recorded_and_repeats(void **state)
     assert_status(relume_run_train(engine, &options, &run, &error), RELUME_DIVERGED);
     assert_non_null(run);
     assert_false(relume_run_get_result(run)->finished);
+    assert_true(relume_run_get_result(run)->diverged);
     assert_true(strlen(error.item) > 0);
     relume_run_destroy(run);
     assert_true(has_checkpoint(path, 0));
@@ -342,6 +343,30 @@ static void test_divergence_is_recorded_and_repeats(void **state)
     run = NULL;
     assert_ok(relume_run_open(engine, path, &run, &error), error);
     relume_run_destroy(run);
+    relume_engine_destroy(engine);
+    run_remove(path);
+}
+
+/* A census finds what the update before it left, and says which update that was; nothing of it is entered. */
+static void test_divergence_found_by_a_census_names_the_step(void **state)
+{
+    (void)state;
+    char path[128];
+    relume_error error = {0};
+    relume_engine *engine = world_engine(NULL, 1, NULL);
+    relume_run_options options = run_options(run_path(path, "counted"));
+    options.trainer.optimizer = RELUME_SGD;
+    options.trainer.learning_rate = 1e30;
+    options.census = (relume_interval){RELUME_EVERY_STEPS, 1};
+    options.checkpoint = (relume_interval){RELUME_EVERY_STEPS, 1};
+    relume_run *run = NULL;
+    assert_status(relume_run_train(engine, &options, &run, &error), RELUME_DIVERGED);
+    relume_run_destroy(run);
+    assert_int_equal(strncmp(error.message, "after step 1 (epoch 1): counting: ", 34), 0);
+    assert_non_null(strstr(error.message, error.item));
+    assert_true(has_checkpoint(path, 0) && !has_checkpoint(path, 1));
+    assert_int_equal(query(path, "SELECT count(*) FROM census"), 1);
+    assert_int_equal(query(path, "SELECT count(*) FROM event WHERE kind <> 'born dead'"), 0);
     relume_engine_destroy(engine);
     run_remove(path);
 }
@@ -411,7 +436,17 @@ static void test_mismatch_names_the_setting(void **state)
     options.resume = 1;
     options.data_options.seed = 1;
     assert_status(relume_run_train(engine, &options, &run, &error), RELUME_MISMATCH);
-    assert_string_equal(error.item, "data");
+    assert_string_equal(error.item, "data_seed");
+    options = run_options(path);
+    options.resume = 1;
+    options.data_options.holdout = 0.25; /* which changes the fingerprint: the cause is named, not that */
+    assert_status(relume_run_train(engine, &options, &run, &error), RELUME_MISMATCH);
+    assert_string_equal(error.item, "holdout");
+    options = run_options(path);
+    options.resume = 1;
+    options.data_options.standardize = 1;
+    assert_status(relume_run_train(engine, &options, &run, &error), RELUME_MISMATCH);
+    assert_string_equal(error.item, "standardize");
     run_assert_tells(path, text, "a run after refusals");
     options = run_options(path);
     options.resume = 1;
@@ -596,6 +631,7 @@ int main(void)
         cmocka_unit_test(test_news),
         cmocka_unit_test(test_early_stop_keeps_the_best),
         cmocka_unit_test(test_divergence_is_recorded_and_repeats),
+        cmocka_unit_test(test_divergence_found_by_a_census_names_the_step),
         cmocka_unit_test(test_existing_is_never_overwritten),
         cmocka_unit_test(test_mismatch_names_the_setting),
         cmocka_unit_test(test_changed_data_are_refused),
