@@ -105,7 +105,7 @@ static int run(struct cli_program *program, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct cli_program program = {0};
+    struct cli_program program = {.name = argc > 0 && strchr(argv[0], '/') ? argv[0] : "relume"};
     occupy_standard_streams();
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error to report, not a silent death */
     setlocale(LC_CTYPE, "");  /* names only: numbers stay in the C locale */

@@ -9,6 +9,7 @@
 #include "term.h"
 
 struct cli_program {
+    const char *name; /* what to type to run this program again: "relume", or the path it was called by */
     const struct cli_args *args;
     struct cli_term out; /* stdout: results */
     struct cli_term err; /* stderr: narration, progress, errors */

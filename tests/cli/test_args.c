@@ -60,7 +60,7 @@ static void defaults_hold_until_something_is_given(void **state)
 {
     (void)state;
     assert_true(parse("train digits -o run"));
-    assert_int_equal(cli_whole(&args, "epochs"), 10);
+    assert_int_equal(cli_whole(&args, "epochs"), 15);
     assert_true(cli_number(&args, "momentum") == 0.9);
     assert_true(cli_number(&args, "nearly-dead") == 0.01);
     assert_string_equal(cli_text(&args, "hidden"), "512,512");
