@@ -8,9 +8,28 @@
 
 #define HEAD 64
 
+/* What alignment adds behind a block belongs to nobody: under AddressSanitizer a touch of it is an error, as
+ * it is behind a block of malloc. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define GUARDED 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define GUARDED 1
+#endif
+#ifdef GUARDED
+#include <sanitizer/asan_interface.h>
+#define guard(from, size) ASAN_POISON_MEMORY_REGION(from, size)
+#define unguard(from, size) ASAN_UNPOISON_MEMORY_REGION(from, size)
+#else
+#define guard(from, size) ((void)0)
+#define unguard(from, size) ((void)0)
+#endif
+
 struct head {
     relume_allocator allocator;
     size_t bytes; /* with the head */
+    size_t used;  /* of what follows the head */
 };
 
 static void *default_alloc(void *user, size_t size, size_t align)
@@ -49,6 +68,8 @@ void *rlm_alloc(const relume_allocator *allocator, size_t count, size_t size)
     struct head *head = (struct head *)(void *)memory;
     head->allocator = *allocator;
     head->bytes = bytes;
+    head->used = count * size;
+    guard(memory + HEAD + head->used, bytes - HEAD - head->used);
     return memory + HEAD;
 }
 
@@ -56,7 +77,7 @@ void *rlm_alloc_zero(const relume_allocator *allocator, size_t count, size_t siz
 {
     void *block = rlm_alloc(allocator, count, size);
     if (block)
-        memset(block, 0, block_head(block)->bytes - HEAD);
+        memset(block, 0, block_head(block)->used);
     return block;
 }
 
@@ -64,11 +85,17 @@ void *rlm_realloc(const relume_allocator *allocator, void *block, size_t count, 
 {
     if (!block)
         return rlm_alloc(allocator, count, size);
-    size_t wanted, held = block_head(block)->bytes - HEAD;
+    struct head *head = block_head(block);
+    size_t wanted, held = head->used;
     if (!rlm_size_multiply(count, size, &wanted))
         return NULL;
-    if (wanted <= held)
+    if (wanted <= head->bytes - HEAD) {
+        if (wanted > held) {
+            unguard((char *)block + held, wanted - held);
+            head->used = wanted;
+        }
         return block;
+    }
     void *larger = rlm_alloc(allocator, count, size);
     if (!larger)
         return NULL;
@@ -98,5 +125,6 @@ void rlm_free(void *block)
         return;
     struct head *head = block_head(block);
     relume_allocator allocator = head->allocator;
+    unguard(block, head->bytes - HEAD);
     allocator.free(allocator.user, head, head->bytes);
 }

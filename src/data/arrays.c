@@ -89,6 +89,11 @@ static relume_status find_train(const struct archive *archive, const relume_data
         return refuse_key(archive, options->x_key);
     if (*x == SIZE_MAX && rlm_npz_count(archive->npz) == 1 && !options->need_targets)
         *x = 0;
+    if (rlm_npz_count(archive->npz) == 0)
+        return rlm_refuse_file(
+            archive->error, RELUME_BAD_DATA, archive->path,
+            "the archive holds no array NAME.npy; of a PyTorch file, save the state_dict as "
+            ".safetensors");
     if (*x == SIZE_MAX)
         return refuse_names(archive,
                             "there is no array X, x, X_train or x_train of features; name it with --x-key");

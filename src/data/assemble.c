@@ -10,6 +10,7 @@
 #include "data/fingerprint.h"
 #include "data/holdout.h"
 #include "data/scaling.h"
+#include "formats/source.h"
 
 static const char *target_text(enum rlm_target_kind kind)
 {
@@ -181,9 +182,9 @@ static relume_status check_holdout(const relume_dataset *dataset, double holdout
         return rlm_error_set(error, RELUME_USAGE, "the holdout is %g; a share from 0 to below 1 was expected",
                              holdout);
     if (holdout > 0 && dataset->test_samples)
-        return rlm_error_set(error, RELUME_USAGE,
-                             "%.300s: has a test split of %zu samples; leave out the holdout of %g",
-                             dataset->name, dataset->test_samples, holdout);
+        return rlm_refuse_file(error, RELUME_USAGE, dataset->name,
+                               "has a test split of %zu samples; leave out the holdout of %g",
+                               dataset->test_samples, holdout);
     return RELUME_OK;
 }
 
@@ -192,8 +193,8 @@ relume_status rlm_dataset_finish(relume_dataset *dataset, const relume_dataset_o
 {
     RLM_TRY(check_holdout(dataset, options->holdout, error));
     if (options->need_targets && dataset->task == RELUME_UNLABELLED)
-        return rlm_error_set(error, RELUME_BAD_DATA,
-                             "%.300s: has no labels or targets, which are needed here", dataset->name);
+        return rlm_refuse_file(error, RELUME_BAD_DATA, dataset->name,
+                               "has no labels or targets, which are needed here");
     if (options->holdout > 0)
         RLM_TRY(rlm_dataset_hold_out(dataset, options->holdout, options->seed, error));
     RLM_TRY(options->standardize ? rlm_scaling_standardize(dataset, error)
@@ -212,8 +213,8 @@ static relume_status assemble(relume_dataset *dataset, const char *name, struct 
         size_t samples = parts->train.samples + parts->test.samples;
         RLM_TRY(check_match(name, &parts->train, &parts->test, error));
         if (samples >= UINT32_MAX)
-            return rlm_error_set(error, RELUME_BAD_DATA,
-                                 "%.300s: %zu samples; at most 4294967294 can be held", name, samples);
+            return rlm_refuse_file(error, RELUME_BAD_DATA, name,
+                                   "%zu samples; at most 4294967294 can be held", samples);
     }
     RLM_TRY(take_targets(dataset, parts, error));
     RLM_TRY(take_features(dataset, parts, error));

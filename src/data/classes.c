@@ -8,23 +8,32 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/checked.h"
 #include "base/error.h"
 #include "formats/text.h"
 
-#define SLOTS ((size_t)4 * RLM_CLASSES_MOST) /* a power of two, at most a quarter filled */
-
+/* A hash set, at most a quarter filled, with room for as many values as there can be different ones. */
 struct set {
-    int64_t *values; /* [SLOTS] */
-    bool *used;      /* [SLOTS] */
+    int64_t *values; /* [slots] */
+    bool *used;      /* [slots] */
+    size_t slots;    /* a power of two */
     size_t count;
 };
+
+static size_t slots_for(size_t samples)
+{
+    size_t slots = 4;
+    while (slots < 4 * rlm_size_min(samples, RLM_CLASSES_MOST))
+        slots *= 2;
+    return slots;
+}
 
 /* Puts a value in; false when the set is full and the value is new. */
 static bool set_add(struct set *set, int64_t value)
 {
-    size_t slot = (size_t)((uint64_t)value * 0x9e3779b97f4a7c15u >> 32) & (SLOTS - 1);
+    size_t slot = (size_t)((uint64_t)value * 0x9e3779b97f4a7c15u >> 32) & (set->slots - 1);
     while (set->used[slot] && set->values[slot] != value)
-        slot = (slot + 1) & (SLOTS - 1);
+        slot = (slot + 1) & (set->slots - 1);
     if (set->used[slot])
         return true;
     if (set->count == RLM_CLASSES_MOST)
@@ -63,7 +72,7 @@ static relume_status collect_integers(struct rlm_classes *classes, struct set *s
     classes->integers = rlm_alloc(allocator, set->count, sizeof *classes->integers);
     if (!classes->integers)
         return rlm_error_memory(error, set->count * sizeof *classes->integers, "classes");
-    for (size_t slot = 0; slot < SLOTS; slot++)
+    for (size_t slot = 0; slot < set->slots; slot++)
         if (set->used[slot])
             classes->integers[classes->count++] = set->values[slot];
     qsort(classes->integers, classes->count, sizeof *classes->integers, compare_integers);
@@ -73,11 +82,12 @@ static relume_status collect_integers(struct rlm_classes *classes, struct set *s
 static relume_status init_integers(struct rlm_classes *classes, const relume_allocator *allocator,
                                    const struct rlm_part *part, relume_error *error)
 {
-    struct set set = {.values = rlm_alloc(allocator, SLOTS, sizeof *set.values),
-                      .used = rlm_alloc_zero(allocator, SLOTS, sizeof *set.used)};
+    struct set set = {.slots = slots_for(part->samples)};
+    set.values = rlm_alloc(allocator, set.slots, sizeof *set.values);
+    set.used = rlm_alloc_zero(allocator, set.slots, sizeof *set.used);
     relume_status status = set.values && set.used
                                ? collect_integers(classes, &set, allocator, part, error)
-                               : rlm_error_memory(error, SLOTS * sizeof *set.values, "classes");
+                               : rlm_error_memory(error, set.slots * sizeof *set.values, "classes");
     rlm_free(set.values);
     rlm_free(set.used);
     return status;

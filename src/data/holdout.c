@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/rng.h"
+#include "formats/source.h"
 
 /* Which rows are test rows, and how many. */
 struct choice {
@@ -56,9 +57,9 @@ relume_status rlm_dataset_hold_out(relume_dataset *dataset, double share, uint64
     if (choice.count == 0)
         choice.count = 1;
     if (choice.count >= choice.samples)
-        return rlm_error_set(error, RELUME_BAD_DATA,
-                             "%.300s: a holdout of %g leaves none of %zu samples to train on", dataset->name,
-                             share, choice.samples);
+        return rlm_refuse_file(error, RELUME_BAD_DATA, dataset->name,
+                               "a holdout of %g leaves none of %zu samples to train on", share,
+                               choice.samples);
     unsigned char *test = rlm_alloc_zero(allocator, choice.samples, 1);
     if (!test)
         return rlm_error_memory(error, choice.samples, "drawing the holdout");

@@ -100,7 +100,9 @@ static void add_value(struct pass *pass, size_t column, const char *field, size_
     double value;
     enum rlm_number kind = rlm_number_read(field, length, &value);
     if (kind == RLM_NUMBER_NONE) {
-        refuse_field(pass, column, field, "is not a number; only the target column may hold text (--target)");
+        refuse_field(pass, column, field,
+                     strchr(field, ',') ? "is not a number; a decimal point is written as '.'"
+                                        : "is not a number; only the target column may hold text (--target)");
     } else if (kind == RLM_NUMBER_NONFINITE || fabs(value) > (double)FLT_MAX) {
         refuse_field(pass, column, field, "is not finite as float32; every value must be");
     } else {
@@ -210,10 +212,12 @@ static relume_status refuse_target(const struct pass *pass, const struct first_r
     struct rlm_strbuf names = {.allocator = pass->allocator};
     for (size_t i = 0; i < row->count && names.length < 200; i++)
         rlm_strbuf_print(&names, i ? ", %s" : "%s", rlm_quote(name, row->fields[i]));
-    relume_status status =
-        rlm_refuse_at_line(pass->error, RELUME_NOT_FOUND, pass->file, pass->line, 0,
-                           "there is no target column %s; the first line has %zu columns: %s",
-                           rlm_quote(quoted, pass->target), row->count, names.text ? names.text : "");
+    bool other = row->count == 1 && strpbrk(row->fields[0], ";\t|");
+    relume_status status = rlm_refuse_at_line(
+        pass->error, RELUME_NOT_FOUND, pass->file, pass->line, 0,
+        "there is no target column %s; the first line has %zu column%s: %s%s",
+        rlm_quote(quoted, pass->target), row->count, row->count == 1 ? "" : "s", names.text ? names.text : "",
+        other ? "; are the fields separated by something else than commas?" : "");
     rlm_strbuf_deinit(&names);
     return status;
 }
@@ -372,13 +376,16 @@ static relume_status parse_chunk(struct pass *pass, const char *bytes, size_t si
     return RELUME_OK;
 }
 
-/* Drops UTF-8's byte order mark, and says what a file in UTF-16 is. */
+/* Drops UTF-8's byte order mark, and says what a file in UTF-16, or a spreadsheet, is. */
 static relume_status skip_mark(const struct pass *pass, const char *bytes, size_t size, size_t *skipped)
 {
     *skipped = size >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     if (size >= 2 && (memcmp(bytes, "\xff\xfe", 2) == 0 || memcmp(bytes, "\xfe\xff", 2) == 0))
         return rlm_refuse_at_byte(pass->error, RELUME_BAD_FORMAT, pass->file, 0,
                                   "the file is in UTF-16; save it as UTF-8");
+    if (size >= 4 && memcmp(bytes, "PK\3\4", 4) == 0)
+        return rlm_refuse_at_byte(pass->error, RELUME_BAD_FORMAT, pass->file, 0,
+                                  "the file is a zip archive, not CSV; save a spreadsheet's table as CSV");
     return RELUME_OK;
 }
 

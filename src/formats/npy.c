@@ -200,9 +200,10 @@ static relume_status read_descr(const struct cursor *cursor, struct header *head
                       "be to run a program "
                       "from the file; save the array with a dtype of numbers, such as float32");
     if (tensor->dtype == RLM_DTYPE_COUNT)
-        return rlm_refuse_at_byte(cursor->error, RELUME_BAD_DATA, cursor->name, cursor->first,
-                                  "the dtype is %s; read are f2 f4 f8, i1 to i8, u1 to u8 and b1",
-                                  rlm_quote(quoted, descr));
+        return rlm_refuse_at_byte(
+            cursor->error, RELUME_BAD_DATA, cursor->name, cursor->first,
+            "the dtype is %s; read are f2 f4 f8, i1 to i8, u1 to u8 and b1%s", rlm_quote(quoted, descr),
+            kind[0] == 'U' || kind[0] == 'S' ? " (texts as labels: in a text file with one a line)" : "");
     header->layout.big_endian = descr[0] == '>';
     return RELUME_OK;
 }

@@ -102,6 +102,9 @@ static relume_status refuse_archive(const struct rlm_npz *npz, zip_error_t *trou
         status = rlm_error_memory(error, (size_t)npz->source->size, "a zip archive");
     else if (code == ZIP_ER_READ)
         status = rlm_refuse_file(error, RELUME_IO, npz->source->name, "cannot read the zip archive");
+    else if (code == ZIP_ER_EXISTS)
+        status = rlm_refuse_file(error, status, npz->source->name,
+                                 "two members of the zip archive have one name; save the arrays again");
     else
         (void)rlm_refuse_at_byte(
             error, status, npz->source->name, npz->source->size,
@@ -163,6 +166,9 @@ static relume_status list_members(struct rlm_npz *npz, relume_error *error)
 relume_status rlm_npz_open(const relume_allocator *allocator, const struct rlm_source *source,
                            struct rlm_npz **npz, relume_error *error)
 {
+    if (source->size == 0) /* which libzip takes for an archive of nothing */
+        return rlm_refuse_at_byte(error, RELUME_BAD_FORMAT, source->name, 0,
+                                  "the file is empty; an .npz file was expected");
     struct rlm_npz *opened = rlm_alloc_zero(allocator, 1, sizeof *opened);
     if (!opened)
         return rlm_error_memory(error, sizeof *opened, "a zip archive");
@@ -266,7 +272,8 @@ static relume_status check_member(const struct rlm_npz *npz, const char *place, 
     if (about->size > most)
         return rlm_refuse_file(error, RELUME_BAD_DATA, place,
                                "%" PRIu64 " compressed bytes are said to expand to %" PRIu64
-                               "; at most %" PRIu64 " are read of such an array",
+                               "; at most %" PRIu64
+                               " are read of such an array; if you trust it, save it again with numpy.savez",
                                (uint64_t)about->comp_size, (uint64_t)about->size, most);
     return RELUME_OK;
 }

@@ -122,7 +122,8 @@ static relume_status expands_too_far(const struct rlm_stream *stream, relume_err
     const struct gunzip *gunzip = stream->context;
     return rlm_refuse_at_byte(
         error, RELUME_BAD_DATA, stream->name, gunzip_place(gunzip),
-        "%llu compressed bytes expand to more than %llu, the most that is read of such a file",
+        "%llu compressed bytes expand to more than %llu, the most that is read of such a file; if you trust "
+        "it, expand it with gunzip first",
         (unsigned long long)gunzip->source->size, (unsigned long long)stream->most);
 }
 

@@ -25,15 +25,31 @@ relume_status rlm_load_refuse_metadata(const struct rlm_load *load, const char *
                                        relume_error *error)
 {
     char value[80];
+    const char *found = rlm_safetensors_metadata(load->file, key);
     rlm_error_clear(error);
+    if (!found)
+        return rlm_refuse_file(error, RELUME_BAD_DATA, load->path, "its metadata lack %s, expected %s", key,
+                               expected);
     return rlm_refuse_file(error, RELUME_BAD_DATA, load->path, "its metadata have %s = %s, expected %s", key,
-                           rlm_quote(value, rlm_safetensors_metadata(load->file, key)), expected);
+                           rlm_quote(value, found), expected);
+}
+
+/* A tree of JSON takes up to fifty bytes for each byte of its text, so a list is judged by its commas before
+ * it becomes one. The longest there is names classes, 65,536 at most, which may have commas in them. */
+#define COMMAS_MOST ((size_t)1 << 18)
+
+static bool is_short(const char *text)
+{
+    size_t commas = 0;
+    for (; *text && commas <= COMMAS_MOST; text++)
+        commas += *text == ',';
+    return commas <= COMMAS_MOST;
 }
 
 json_t *rlm_load_array(const struct rlm_load *load, const char *key)
 {
     const char *text = rlm_safetensors_metadata(load->file, key);
-    json_t *array = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    json_t *array = text && is_short(text) ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
     if (json_is_array(array))
         return array;
     json_decref(array);

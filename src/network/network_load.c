@@ -33,13 +33,15 @@ static relume_status own_part(struct rlm_load *load, size_t index, size_t count,
         (void)snprintf(part->name, sizeof part->name, "out");
     (void)snprintf(tensor, sizeof tensor, "%s.weight", part->name);
     part->weight = rlm_safetensors_find(load->file, tensor);
-    if (!part->weight)
-        return rlm_refuse_file(error, RELUME_BAD_DATA, load->path,
-                               "tensor \"%s\" is missing, which the architecture in its metadata asks for",
-                               tensor);
-    (void)snprintf(tensor, sizeof tensor, "%s.bias", part->name);
-    part->bias = rlm_safetensors_find(load->file, tensor);
-    return RELUME_OK;
+    if (part->weight) {
+        (void)snprintf(tensor, sizeof tensor, "%s.bias", part->name);
+        part->bias = rlm_safetensors_find(load->file, tensor);
+    }
+    if (part->weight && part->bias)
+        return RELUME_OK;
+    return rlm_refuse_file(error, RELUME_BAD_DATA, load->path,
+                           "tensor \"%s\" is missing, which the architecture in its metadata asks for",
+                           tensor);
 }
 
 /* The layers the architecture names; that their shapes agree with it is checked as for foreign ones, by the
@@ -182,12 +184,15 @@ static bool parts_chain_from(struct rlm_part *parts, size_t count, size_t first)
     return true;
 }
 
+/* Trying shapes takes the cube of the number of layers: with more than these, names alone decide. */
+#define SHAPES_MOST 100
+
 /* By the numbers in the names where that chains, else by shapes; where neither does, by names, for
  * parts_check to refuse. */
 static void parts_order(struct rlm_load *load)
 {
     qsort(load->parts, load->count, sizeof *load->parts, parts_compare);
-    bool chained = parts_chain(load->parts, load->count);
+    bool chained = load->count > SHAPES_MOST || parts_chain(load->parts, load->count);
     for (size_t first = 0; !chained && first < load->count; first++) {
         chained = parts_chain_from(load->parts, load->count, first);
         if (!chained)

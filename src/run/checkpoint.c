@@ -237,8 +237,9 @@ static relume_status read_scalars(const struct rlm_safetensors *file, const char
     return RELUME_OK;
 }
 
-static relume_status load_from(const struct rlm_checkpoint *checkpoint, const struct rlm_safetensors *file,
-                               const char *path, relume_error *error)
+relume_status rlm_checkpoint_load_from(const struct rlm_checkpoint *checkpoint,
+                                       const struct rlm_safetensors *file, const char *path,
+                                       relume_error *error)
 {
     uint64_t value[SCALARS] = {0};
     struct tensors tensors;
@@ -260,7 +261,7 @@ relume_status rlm_checkpoint_load(const struct rlm_checkpoint *checkpoint, const
     struct rlm_safetensors *file;
     rlm_error_clear(error);
     RLM_TRY(rlm_safetensors_open(&checkpoint->network->engine->allocator, path, &file, error));
-    relume_status status = load_from(checkpoint, file, path, error);
+    relume_status status = rlm_checkpoint_load_from(checkpoint, file, path, error);
     rlm_safetensors_close(file);
     return status;
 }

@@ -24,5 +24,10 @@ relume_status rlm_checkpoint_save(const struct rlm_checkpoint *checkpoint, const
  * another network; what was to be filled may then be filled in part. */
 relume_status rlm_checkpoint_load(const struct rlm_checkpoint *checkpoint, const char *path,
                                   relume_error *error);
+/* The same from a file that is open; `path` is for messages. */
+struct rlm_safetensors;
+relume_status rlm_checkpoint_load_from(const struct rlm_checkpoint *checkpoint,
+                                       const struct rlm_safetensors *file, const char *path,
+                                       relume_error *error);
 
 #endif
