@@ -16,7 +16,7 @@
 #include "base/error.h"
 #include "run/run.h"
 
-static bool is_due(const relume_interval *interval, const relume_progress *progress, uint64_t step)
+bool rlm_interval_is_due(const relume_interval *interval, const relume_progress *progress, uint64_t step)
 {
     if (step == 0 || step == progress->steps)
         return true;
@@ -29,7 +29,7 @@ static bool is_due(const relume_interval *interval, const relume_progress *progr
 static bool is_due_or_watched(const relume_run *run, const relume_interval *interval, uint64_t step)
 {
     relume_progress progress = relume_trainer_get_progress(run->trainer);
-    return is_due(interval, &progress, step) ||
+    return rlm_interval_is_due(interval, &progress, step) ||
            (run->options.early_stop > 0 && step % progress.steps_per_epoch == 0);
 }
 
