@@ -7,11 +7,13 @@
 #include "progress.h"
 #include "signals.h"
 #include "training.h"
+#include "watch.h"
 
 /* The options of a run and what they point into. */
 struct settings {
     relume_run_options run;
     struct cli_training training;
+    struct cli_watch watch;
 };
 
 static void set_trainer(struct settings *settings, const struct cli_args *args)
@@ -27,6 +29,7 @@ static void set_trainer(struct settings *settings, const struct cli_args *args)
 
 static void set_run(struct settings *settings, const struct cli_args *args, struct cli_progress *progress)
 {
+    struct cli_watch *watch = &settings->watch;
     relume_run_options *run = &settings->run;
     relume_run_options_default(run);
     run->path = cli_text(args, "output");
@@ -44,8 +47,12 @@ static void set_run(struct settings *settings, const struct cli_args *args, stru
     run->early_stop = cli_whole(args, "early-stop");
     run->nearly_dead = cli_number(args, "nearly-dead");
     run->resume = cli_given(args, "resume");
-    run->news = cli_progress_news;
-    run->user = progress;
+    *watch = (struct cli_watch){.progress = progress,
+                                .warn = cli_given(args, "warn"),
+                                .limited = cli_given(args, "warn") && cli_given(args, "fail-if-dead"),
+                                .limit = cli_number(args, "fail-if-dead")};
+    run->news = cli_watch_news;
+    run->user = watch;
     run->stop = &cli_stop;
 }
 
@@ -244,13 +251,20 @@ static int tell_stopped(const struct cli_program *program, const struct settings
 {
     const struct cli_term *err = &program->err;
     int number = cli_stop;
+    if (settings->watch.exceeded) {
+        fprintf(err->stream,
+                "ended early after step %llu: --warn with --fail-if-dead; the state is saved in ",
+                (unsigned long long)relume_run_get_result(run)->steps);
+        cli_put_text(err, settings->run.path);
+        fputs("\n  To go on all the same: the same command without --warn, with --resume\n", err->stream);
+        return cli_check_dead(program, settings->watch.dead, settings->watch.units);
+    }
     if (run) {
         fprintf(err->stream, "stopped after step %llu, with the state saved in ",
                 (unsigned long long)relume_run_get_result(run)->steps);
         cli_put_text(err, settings->run.path);
         fputs("\n  To go on from there: the same command with --resume\n", err->stream);
     }
-    (void)program;
     return number > 0 ? 128 + number : relume_status_exit(RELUME_INTERRUPTED);
 }
 

@@ -74,6 +74,13 @@ static const struct cli_option train_account[] = {{.name = "census",
                                                        "each epoch's end, at the end of the run, or every so "
                                                        "many steps"},
                                                   NEARLY_DEAD_ROW,
+                                                  {.name = "warn",
+                                                   .help = "tell of deaths as soon as a census finds them: "
+                                                           "step, learning rate, units; --census 50 finds "
+                                                           "them sooner than the end of an epoch. With "
+                                                           "--fail-if-dead the run ends, saved, at the first "
+                                                           "census that finds more than that share dead, "
+                                                           "with exit status 1"},
                                                   FAIL_IF_DEAD_ROW,
                                                   {0}};
 
@@ -93,6 +100,8 @@ const struct cli_command cli_train_command = {
             {"relume train digits --holdout 0.2 -o run", "train on the built-in digits"},
             {"relume train fashion-mnist --optimizer adam --lr 0.01 -o run",
              "a rate that kills: see how many units die"},
+            {"relume train digits --lr 1 --census 20 --warn --fail-if-dead 10% -o run",
+             "stop as soon as a tenth of the units is dead"},
             {"relume train table.csv --target price --standardize -o run", "predict a number from a table"},
             {0}},
     .positionals = (const struct cli_positional[]){{"DATA", CLI_DATA, false, "what to train on"}, {0}},

@@ -133,6 +133,9 @@ static size_t count_silent(const relume_run *run)
 static void note_census(relume_run *run)
 {
     run->news.dead = relume_census_get_dead(run->census);
+    run->news.counted = 1;
+    run->news.event = run->ledger.event;
+    run->news.event_count = run->ledger.event_count;
     run->news.deaths = run->news.revivals = 0;
     for (size_t l = 0; l < run->ledger.layers; l++) {
         run->news.deaths += run->ledger.layer[l].deaths;
@@ -162,6 +165,9 @@ relume_status rlm_run_boundary(relume_run *run, relume_error *error)
                             .loss = progress.step > 0 ? progress.loss : (double)NAN,
                             .accuracy = progress.step > 0 ? progress.accuracy : (double)NAN};
     struct rlm_boundary boundary = {.step = progress.step, .epoch = progress.epoch};
+    run->news.counted = 0;
+    run->news.event = NULL;
+    run->news.event_count = 0;
     if (counts)
         RLM_TRY(count(run, error));
     if (epoch_end)
