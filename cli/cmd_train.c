@@ -6,103 +6,59 @@
 #include "columns.h"
 #include "progress.h"
 #include "signals.h"
+#include "training.h"
+#include "watch.h"
 
 /* The options of a run and what they point into. */
 struct settings {
     relume_run_options run;
-    struct cli_widths widths;
-    struct cli_schedule schedule;
-    relume_schedule_point point[CLI_MAX_POINTS];
+    struct cli_training training;
+    struct cli_watch watch;
 };
-
-static relume_interval interval_of(const struct cli_args *args, const char *name)
-{
-    struct cli_interval read = {0};
-    (void)cli_read_interval(cli_text(args, name), cli_option_find(args->command, name, 0)->choices, &read);
-    relume_interval interval = {.steps = read.steps};
-    interval.kind = read.kind == CLI_EVERY_EPOCH ? RELUME_EVERY_EPOCH
-                    : read.kind == CLI_FINAL     ? RELUME_FINAL
-                                                 : RELUME_EVERY_STEPS;
-    return interval;
-}
-
-/* The rate that suits the optimizer, where none is given. */
-static double learning_rate(const struct cli_args *args, relume_optimizer optimizer)
-{
-    if (cli_given(args, "lr"))
-        return cli_number(args, "lr");
-    return optimizer == RELUME_ADAM || optimizer == RELUME_ADAMW ? 0.001
-           : optimizer == RELUME_SGD                             ? 0.1
-                                                                 : 0.05;
-}
 
 /* A rate that was given stays what it is unless a schedule is asked for; the default rate comes down to 0.
  * Measured on fashion-mnist, 15 epochs of momentum at 0.05, seeds 0 to 2: test accuracy 0.899, 0.900, 0.899
  * with cosine and no unit dead; constant rates of 0.03 and 0.1 gave 0.872 to 0.889. */
-static const char *schedule_text(const struct cli_args *args)
-{
-    return cli_given(args, "schedule") ? cli_text(args, "schedule")
-           : cli_given(args, "lr")     ? "constant"
-                                       : "cosine";
-}
-
-static void set_schedule(struct settings *settings, const struct cli_args *args)
-{
-    relume_trainer_options *trainer = &settings->run.trainer;
-    struct cli_schedule *schedule = &settings->schedule;
-    (void)cli_read_schedule(schedule_text(args), cli_option_find(args->command, "schedule", 0)->choices,
-                            schedule);
-    trainer->schedule = (relume_schedule)schedule->choice; /* the table's order is the library's: tested */
-    if (schedule->count == 0)
-        return;
-    for (size_t i = 0; i < schedule->count; i++)
-        settings->point[i] = (relume_schedule_point){schedule->point[i].step, schedule->point[i].rate};
-    trainer->schedule = RELUME_SCHEDULE_POINTS;
-    trainer->points = settings->point;
-    trainer->point_count = schedule->count;
-}
-
 static void set_trainer(struct settings *settings, const struct cli_args *args)
 {
     relume_trainer_options *trainer = &settings->run.trainer;
+    cli_training_read(&settings->training, args);
+    *trainer = settings->training.trainer;
     trainer->epochs = cli_whole(args, "epochs");
-    trainer->batch_size = (size_t)cli_whole(args, "batch");
-    trainer->optimizer = (relume_optimizer)cli_choice(args, "optimizer");
-    trainer->learning_rate = learning_rate(args, trainer->optimizer);
-    trainer->momentum = cli_number(args, "momentum");
-    trainer->weight_decay = cli_number(args, "weight-decay");
-    trainer->decay_bias = cli_given(args, "decay-bias");
-    trainer->warmup = cli_whole(args, "warmup");
-    trainer->clip_norm = cli_number(args, "clip-norm");
-    trainer->no_shuffle = cli_given(args, "no-shuffle");
     trainer->dense = cli_given(args, "dense");
-    trainer->seed = cli_whole(args, "seed");
-    set_schedule(settings, args);
+    if (cli_given(args, "lr"))
+        trainer->learning_rate = cli_number(args, "lr");
+    else if (!cli_given(args, "schedule"))
+        trainer->schedule = RELUME_SCHEDULE_COSINE;
 }
 
 static void set_run(struct settings *settings, const struct cli_args *args, struct cli_progress *progress)
 {
+    struct cli_watch *watch = &settings->watch;
     relume_run_options *run = &settings->run;
     relume_run_options_default(run);
     run->path = cli_text(args, "output");
     run->data = args->positional[0];
     cli_data_options(args, &run->data_options);
     run->data_options.standardize = cli_given(args, "standardize");
-    (void)cli_read_widths(cli_text(args, "hidden"), &settings->widths);
-    run->hidden = settings->widths.unit;
-    run->hidden_layers = settings->widths.count;
+    set_trainer(settings, args);
+    run->hidden = settings->training.widths.unit;
+    run->hidden_layers = settings->training.widths.count;
     run->init = (relume_init)cli_choice(args, "init");
     run->init_from = cli_text(args, "init-from");
     run->loss = (int)cli_choice(args, "loss") - 1; /* auto is -1 */
-    run->census = interval_of(args, "census");
-    run->checkpoint = interval_of(args, "checkpoint");
+    run->census = cli_interval_option(args, "census");
+    run->checkpoint = cli_interval_option(args, "checkpoint");
     run->early_stop = cli_whole(args, "early-stop");
     run->nearly_dead = cli_number(args, "nearly-dead");
     run->resume = cli_given(args, "resume");
-    run->news = cli_progress_news;
-    run->user = progress;
+    *watch = (struct cli_watch){.progress = progress,
+                                .warn = cli_given(args, "warn"),
+                                .limited = cli_given(args, "warn") && cli_given(args, "fail-if-dead"),
+                                .limit = cli_number(args, "fail-if-dead")};
+    run->news = cli_watch_news;
+    run->user = watch;
     run->stop = &cli_stop;
-    set_trainer(settings, args);
 }
 
 /* With --init-from and without --hidden, the model says how many units each layer has. */
@@ -116,9 +72,10 @@ static relume_status take_widths(struct settings *settings, const struct cli_arg
     if (status != RELUME_OK)
         return status;
     size_t layers = relume_network_get_layers(network) - 1;
-    settings->run.hidden_layers = settings->widths.count = layers < CLI_MAX_WIDTHS ? layers : CLI_MAX_WIDTHS;
-    for (size_t i = 0; i < settings->widths.count; i++)
-        settings->widths.unit[i] = relume_network_get_layer(network, i).out_features;
+    settings->run.hidden_layers = settings->training.widths.count =
+        layers < CLI_MAX_WIDTHS ? layers : CLI_MAX_WIDTHS;
+    for (size_t i = 0; i < settings->training.widths.count; i++)
+        settings->training.widths.unit[i] = relume_network_get_layer(network, i).out_features;
     relume_network_destroy(network);
     return RELUME_OK;
 }
@@ -135,12 +92,14 @@ static void tell_settings(const struct cli_program *program, const struct settin
     fputs(", into ", err->stream);
     cli_put_text(err, settings->run.path);
     fputs("\n  network   hidden ", err->stream);
-    for (size_t i = 0; i < settings->widths.count; i++)
-        fprintf(err->stream, "%s%zu", i ? "," : "", settings->widths.unit[i]);
+    for (size_t i = 0; i < settings->training.widths.count; i++)
+        fprintf(err->stream, "%s%zu", i ? "," : "", settings->training.widths.unit[i]);
     fprintf(err->stream, "  init %s  loss %s\n",
             settings->run.init_from ? "from a model" : cli_text(args, "init"), cli_text(args, "loss"));
     fprintf(err->stream, "  training  %s  lr %g  schedule %s  epochs %s  batch %s  seed %s\n",
-            cli_text(args, "optimizer"), trainer->learning_rate, schedule_text(args),
+            cli_text(args, "optimizer"), trainer->learning_rate,
+            cli_given(args, "schedule") ? cli_text(args, "schedule")
+                                        : relume_schedule_name(trainer->schedule),
             cli_text(args, "epochs"), cli_text(args, "batch"), cli_text(args, "seed"));
     if (trainer->optimizer == RELUME_MOMENTUM || trainer->optimizer == RELUME_NESTEROV ||
         trainer->weight_decay > 0 || trainer->warmup > 0)
@@ -301,13 +260,20 @@ static int tell_stopped(const struct cli_program *program, const struct settings
 {
     const struct cli_term *err = &program->err;
     int number = cli_stop;
+    if (settings->watch.exceeded) {
+        fprintf(err->stream,
+                "ended early after step %llu: --warn with --fail-if-dead; the state is saved in ",
+                (unsigned long long)relume_run_get_result(run)->steps);
+        cli_put_text(err, settings->run.path);
+        fputs("\n  To go on all the same: the same command without --warn, with --resume\n", err->stream);
+        return cli_check_dead(program, settings->watch.dead, settings->watch.units);
+    }
     if (run) {
         fprintf(err->stream, "stopped after step %llu, with the state saved in ",
                 (unsigned long long)relume_run_get_result(run)->steps);
         cli_put_text(err, settings->run.path);
         fputs("\n  To go on from there: the same command with --resume\n", err->stream);
     }
-    (void)program;
     return number > 0 ? 128 + number : relume_status_exit(RELUME_INTERRUPTED);
 }
 

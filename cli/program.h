@@ -17,6 +17,9 @@ struct cli_program {
 
 int cmd_census(struct cli_program *program);
 int cmd_demo(struct cli_program *program);
+int cmd_explain(struct cli_program *program);
+int cmd_sweep(struct cli_program *program);
+int cmd_forecast(struct cli_program *program);
 int cmd_help(struct cli_program *program);
 int cmd_inspect(struct cli_program *program);
 int cmd_predict(struct cli_program *program);

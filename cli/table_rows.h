@@ -58,6 +58,9 @@
     }
 
 /* Commands in files of their own, for cli_commands. */
-extern const struct cli_command cli_train_command; /* table_train.c */
+extern const struct cli_command cli_explain_command;  /* table_explain.c */
+extern const struct cli_command cli_sweep_command;    /* table_sweep.c */
+extern const struct cli_command cli_forecast_command; /* table_forecast.c */
+extern const struct cli_command cli_train_command;    /* table_train.c */
 
 #endif

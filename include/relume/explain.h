@@ -46,6 +46,24 @@ RELUME_API relume_status relume_explain(const relume_network *network, const rel
                                         relume_error *error) RELUME_MUST_CHECK;
 RELUME_API void relume_explanation_deinit(relume_explanation *explanation);
 
+/* The pre-activation of the same sample after one step of plain SGD on it alone, the unit's inputs held:
+ * w ← fma(−lr, dw, w), b ← fma(−lr, db, b), then the chain of p again. */
+RELUME_API float relume_explanation_step(const relume_explanation *explanation, double learning_rate);
+
+/* One unit over a whole split, and the sample that tells most about it. */
+typedef struct relume_explain_choice {
+    size_t samples, active; /* of the split; of them with p > 0 */
+    float margin;           /* max of p over the split */
+    size_t sample; /* of the samples with p > 0 the one with the largest loss; where there is none, the one
+                      with the largest p: the nearest to opening the gate. The first of equals */
+} relume_explain_choice;
+
+/* Looks at every sample of a split. Status as of relume_explain; NOT_FOUND for an empty split. */
+RELUME_API relume_status relume_explain_choose(const relume_network *network, const relume_dataset *dataset,
+                                               relume_split split, size_t layer, size_t unit,
+                                               relume_explain_choice *choice,
+                                               relume_error *error) RELUME_MUST_CHECK;
+
 #ifdef __cplusplus
 }
 #endif

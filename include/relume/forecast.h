@@ -39,8 +39,10 @@ typedef struct relume_forecast {
     double mean_norm;      /* ‖mean of the scaled inputs‖ */
     double deviation_norm; /* √(mean of ‖x − mean‖²) */
     double gamma;          /* mean_norm / deviation_norm; infinite for inputs that are all the same */
-    double network_dead; /* P(a whole layer is dead at one input point), Lu et al., for the narrowest layer; 0
-                            with drawn biases */
+    double network_dead; /* P(some whole hidden layer is dead at one input point), Lu et al.: 1 − Π (1 − 2⁻ᴺ)
+                            over the layers' widths N; NaN with drawn biases, for which it does not hold */
+    size_t
+        networks_dead; /* of the networks drawn, those in which a whole hidden layer is dead on the split */
     size_t layers;
     relume_forecast_layer *layer; /* [layers] */
 } relume_forecast;

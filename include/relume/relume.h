@@ -11,6 +11,7 @@
  *     run.h       the run directory: train with checkpoints and history, resume, load again
  *     report.h    every unit's life, as a page, as JSON, in a terminal
  *     forecast.h  before training: units born dead, and a safe learning rate
+ *     sweep.h     deaths and accuracy against the learning rate
  *     explain.h   one unit on one sample, forward and backward, with its own numbers
  *     bench.h     samples per second beside the machine's peak
  *
@@ -30,6 +31,7 @@
 #include "relume/report.h"
 #include "relume/run.h"
 #include "relume/status.h"
+#include "relume/sweep.h"
 #include "relume/trainer.h"
 #include "relume/version.h"
 

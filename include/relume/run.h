@@ -32,6 +32,10 @@ typedef struct relume_run_news {
     size_t dead; /* hidden units dead by the last census; silent for an epoch where none was held */
     size_t hidden_units;
     uint64_t deaths, revivals; /* so far */
+    const relume_event *event; /* [event_count]: what a census held after this step has found; valid during
+                                  the call */
+    size_t event_count;
+    int counted; /* not 0: a census was held after this step; `dead` is its count */
 } relume_run_news;
 
 typedef struct relume_run_options {

@@ -119,6 +119,7 @@ static relume_status count_seed(relume_engine *engine, const relume_network_opti
     struct rlm_silent silent;
     relume_status status = rlm_silent_init(&silent, network, options->dataset, RELUME_SPLIT_TRAIN, error);
     if (status == RELUME_OK) {
+        bool whole = false;
         status = rlm_silent_find(&silent, error);
         for (size_t k = 0; status == RELUME_OK && k < forecast->layers; k++) {
             relume_forecast_layer *layer = &forecast->layer[k];
@@ -127,7 +128,9 @@ static relume_status count_seed(relume_engine *engine, const relume_network_opti
             squares[k] += share * share;
             layer->least = fmin(layer->least, share);
             layer->most = fmax(layer->most, share);
+            whole = whole || silent.count[k] == layer->units;
         }
+        forecast->networks_dead += whole;
         rlm_silent_deinit(&silent);
     }
     relume_network_destroy(network);
@@ -177,11 +180,10 @@ static relume_status expect(relume_engine *engine, const relume_network_options 
     forecast->gamma =
         forecast->deviation_norm > 0.0 ? forecast->mean_norm / forecast->deviation_norm : INFINITY;
     expect_layers(network, &moments, forecast);
-    size_t narrowest = SIZE_MAX;
+    double alive = 0.0; /* the logarithm of its probability */
     for (size_t k = 0; k < forecast->layers; k++)
-        narrowest = rlm_size_min(narrowest, network->hidden[k]);
-    if (network->init != RELUME_INIT_PYTORCH && forecast->layers > 0)
-        forecast->network_dead = rlm_network_born_dead(narrowest, forecast->layers);
+        alive += log1p(-rlm_network_born_dead(network->hidden[k], 1));
+    forecast->network_dead = network->init == RELUME_INIT_PYTORCH ? (double)NAN : -expm1(alive);
     return RELUME_OK;
 }
 

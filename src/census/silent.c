@@ -40,19 +40,21 @@ void rlm_silent_deinit(struct rlm_silent *silent)
     rlm_pass_deinit(&silent->pass);
 }
 
-/* Takes the units that the last batch opened off the marks; returns how many are still marked. */
+/* Takes the units that the last batch opened off the marks; returns how many are still marked and asked for.
+ */
 static size_t strike_off(struct rlm_silent *silent)
 {
     size_t left = 0;
     for (size_t k = 0; k < silent->layers; k++) {
         const uint32_t *active = silent->pass.layer[k].active;
+        const uint8_t *ignore = silent->ignore ? silent->ignore[k] : NULL;
         size_t units = silent->pass.network->layers[k].out_features, count = 0;
         for (size_t n = 0; n < units; n++) {
             silent->dead[k][n] = silent->dead[k][n] && active[n] == 0;
             count += silent->dead[k][n];
+            left += silent->dead[k][n] && !(ignore && ignore[n]);
         }
         silent->count[k] = count;
-        left += count;
     }
     return left;
 }
@@ -65,15 +67,18 @@ relume_status rlm_silent_find(struct rlm_silent *silent, relume_error *error)
         memset(silent->dead[k], 1, silent->count[k]);
     }
     struct rlm_rows rows = silent->rows;
-    for (size_t done = 0; done < rows.count; done += silent->pass.capacity) {
-        struct rlm_batch batch = {.dataset = silent->dataset,
-                                  .first = rows.first + done,
-                                  .count = rlm_size_min(silent->pass.capacity, rows.count - done)};
+    size_t at = silent->start < rows.count ? silent->start : 0, count;
+    for (size_t done = 0; done < rows.count; done += count) {
+        count = rlm_size_min(silent->pass.capacity, rows.count - at);
+        struct rlm_batch batch = {.dataset = silent->dataset, .first = rows.first + at, .count = count};
         struct rlm_fault fault;
         if (!rlm_pass_run(&silent->pass, &batch, &fault))
             return rlm_fault_report(&fault, network, "looking for silent units", error);
-        if (strike_off(silent) == 0)
+        if (strike_off(silent) == 0) {
+            silent->start = at; /* rare units fire here; they may well be looked for again */
             break;
+        }
+        at = at + count < rows.count ? at + count : 0;
     }
     return RELUME_OK;
 }

@@ -14,6 +14,11 @@ struct rlm_silent {
     size_t layers;  /* hidden layers */
     uint8_t **dead; /* [layers][units]: 1 where no sample opened the unit */
     size_t *count;  /* [layers]: how many of them */
+    /* [layers][units]: 1 where the caller does not ask: such a unit's mark is then only an upper bound, and
+     * the search does not go on for its sake. NULL: all are asked for */
+    uint8_t *const *ignore;
+    size_t start; /* the sample to begin with: of the batch that struck off the last unit of the last search
+                     for all */
 };
 
 /* Allocates; network and dataset must outlive it. NO_MEMORY, MISMATCH. */

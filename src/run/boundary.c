@@ -16,7 +16,7 @@
 #include "base/error.h"
 #include "run/run.h"
 
-static bool is_due(const relume_interval *interval, const relume_progress *progress, uint64_t step)
+bool rlm_interval_is_due(const relume_interval *interval, const relume_progress *progress, uint64_t step)
 {
     if (step == 0 || step == progress->steps)
         return true;
@@ -29,7 +29,7 @@ static bool is_due(const relume_interval *interval, const relume_progress *progr
 static bool is_due_or_watched(const relume_run *run, const relume_interval *interval, uint64_t step)
 {
     relume_progress progress = relume_trainer_get_progress(run->trainer);
-    return is_due(interval, &progress, step) ||
+    return rlm_interval_is_due(interval, &progress, step) ||
            (run->options.early_stop > 0 && step % progress.steps_per_epoch == 0);
 }
 
@@ -133,6 +133,9 @@ static size_t count_silent(const relume_run *run)
 static void note_census(relume_run *run)
 {
     run->news.dead = relume_census_get_dead(run->census);
+    run->news.counted = 1;
+    run->news.event = run->ledger.event;
+    run->news.event_count = run->ledger.event_count;
     run->news.deaths = run->news.revivals = 0;
     for (size_t l = 0; l < run->ledger.layers; l++) {
         run->news.deaths += run->ledger.layer[l].deaths;
@@ -162,6 +165,9 @@ relume_status rlm_run_boundary(relume_run *run, relume_error *error)
                             .loss = progress.step > 0 ? progress.loss : (double)NAN,
                             .accuracy = progress.step > 0 ? progress.accuracy : (double)NAN};
     struct rlm_boundary boundary = {.step = progress.step, .epoch = progress.epoch};
+    run->news.counted = 0;
+    run->news.event = NULL;
+    run->news.event_count = 0;
     if (counts)
         RLM_TRY(count(run, error));
     if (epoch_end)

@@ -53,6 +53,11 @@ relume_status rlm_run_new(relume_engine *engine, const char *path, relume_run **
 relume_status rlm_run_start(relume_run *run, const relume_run_options *options, bool *finished,
                             relume_error *error);
 
+/* Whether a moment of the interval lies after `step` updates; the start and the end always do. */
+bool rlm_interval_is_due(const relume_interval *interval, const relume_progress *progress, uint64_t step);
+/* Whether nothing but the gradient moves a parameter. */
+bool rlm_is_gradient_only(const relume_trainer_options *options);
+
 /* What is due after `step` updates, and done there: evaluation, census, checkpoint, history. Everything else
  * in the run depends on `step` and the state alone, so that a boundary can be done again after a crash. */
 bool rlm_boundary_saves(const relume_run *run, uint64_t step);

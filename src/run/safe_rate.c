@@ -84,6 +84,7 @@ static relume_status try_rate(struct search *search, double rate, struct trial *
         status = rlm_silent_find(&silent, error);
         if (status == RELUME_OK) {
             remember_born_dead(search, &silent);
+            silent.ignore = search->born_dead; /* only a unit that lived can be killed */
             status = run_steps(search, trainer, &silent, trial, error);
         }
         rlm_silent_deinit(&silent);

@@ -135,8 +135,7 @@ static relume_status create_network(relume_run *run, relume_error *error)
     return relume_network_create(run->engine, &network, &run->network, error);
 }
 
-/* Whether nothing but the gradient moves a parameter. */
-static bool is_gradient_only(const relume_trainer_options *options)
+bool rlm_is_gradient_only(const relume_trainer_options *options)
 {
     bool plain = options->optimizer == RELUME_SGD ||
                  ((options->optimizer == RELUME_MOMENTUM || options->optimizer == RELUME_NESTEROV) &&
@@ -155,7 +154,7 @@ static relume_status equip(relume_run *run, relume_error *error)
     census.nearly_dead = run->options.nearly_dead;
     RLM_TRY(
         relume_census_create(run->network, run->dataset, RELUME_SPLIT_TRAIN, &census, &run->census, error));
-    RLM_TRY(rlm_ledger_init(&run->ledger, run->network, is_gradient_only(&run->options.trainer), error));
+    RLM_TRY(rlm_ledger_init(&run->ledger, run->network, rlm_is_gradient_only(&run->options.trainer), error));
     struct rlm_observer observer = rlm_ledger_observer(&run->ledger);
     rlm_trainer_observe(run->trainer, &observer);
     return RELUME_OK;

@@ -189,6 +189,16 @@ relume_status relume_explain(const relume_network *network, const relume_dataset
     return status;
 }
 
+float relume_explanation_step(const relume_explanation *explanation, double learning_rate)
+{
+    float rate = (float)learning_rate, sum = 0.0f;
+    for (size_t k = 0; k < explanation->inputs; k++) {
+        float weight = __builtin_fmaf(-rate, explanation->dweight[k], explanation->weight[k]);
+        sum = __builtin_fmaf(explanation->x[k], weight, sum);
+    }
+    return sum + __builtin_fmaf(-rate, explanation->dbias, explanation->bias);
+}
+
 void relume_explanation_deinit(relume_explanation *explanation)
 {
     const float *const views[] = {explanation->x,        explanation->weight,  explanation->above_weight,
