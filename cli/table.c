@@ -182,7 +182,13 @@ const char *const cli_model_forms[] = {
     "a run directory: its final model", NULL};
 
 const struct cli_command *const cli_commands[] = {
-    &demo, &cli_train_command, &census, &predict, &inspect, &report, &help, NULL};
+    &demo, &cli_train_command, &census, &cli_autopsy_command, &predict, &inspect, &report, &help, NULL};
+
+bool cli_positional_repeats(const struct cli_positional *positional)
+{
+    size_t length = strlen(positional->name);
+    return length > 3 && strcmp(positional->name + length - 3, "...") == 0;
+}
 
 const struct cli_command *cli_command_find(const char *name)
 {

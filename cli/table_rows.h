@@ -58,6 +58,7 @@
     }
 
 /* Commands in files of their own, for cli_commands. */
-extern const struct cli_command cli_train_command; /* table_train.c */
+extern const struct cli_command cli_autopsy_command; /* table_autopsy.c */
+extern const struct cli_command cli_train_command;   /* table_train.c */
 
 #endif
