@@ -154,10 +154,24 @@ static bool take_value(struct parse *parse, struct cli_value *value, const char 
     return refuse(parse, "--%s wants %s, found \"%s\"%s", value->option->name, expects, value->text, hint);
 }
 
+/* The row of the table for the positional at this place, which one that repeats also takes for those after
+ * it. */
+static const struct cli_positional *positional_at(const struct cli_command *command, size_t place)
+{
+    const struct cli_positional *positional = command->positionals;
+    for (; place > 0 && positional->name; place--)
+        if (!cli_positional_repeats(positional))
+            positional++;
+    return positional;
+}
+
 static bool take_positional(struct parse *parse, const char *text)
 {
     const struct cli_command *command = parse->args->command;
-    const struct cli_positional *positional = &command->positionals[parse->positionals];
+    const struct cli_positional *positional = positional_at(command, parse->positionals);
+    if (parse->positionals + 1 >= CLI_MAX_POSITIONALS)
+        return refuse(parse, "\"%s\" is one argument too many; expected at most %d", text,
+                      CLI_MAX_POSITIONALS - 1);
     if (!positional->name)
         return refuse(
             parse, "\"%s\" is one argument too many; expected relume %s%s%s%s%s", text, command->name,
@@ -244,7 +258,7 @@ static bool asks_for_help(int argc, char **argv)
 static bool check_complete(struct parse *parse)
 {
     const struct cli_command *command = parse->args->command;
-    const struct cli_positional *missing = &command->positionals[parse->positionals];
+    const struct cli_positional *missing = positional_at(command, parse->positionals);
     if (missing->name && !missing->optional)
         return refuse(parse, "%s is missing: %s", missing->name, missing->help);
     for (size_t i = 0; i < parse->args->count; i++) {

@@ -10,7 +10,7 @@
 #include "table.h"
 #include "values.h"
 
-enum { CLI_MAX_OPTIONS = 48, CLI_MAX_POSITIONALS = 4 };
+enum { CLI_MAX_OPTIONS = 48, CLI_MAX_POSITIONALS = 64 };
 
 struct cli_value {
     const struct cli_option *option;

@@ -90,7 +90,7 @@ static void bash_command(FILE *stream, const struct cli_command *command)
     fputs("\" ;;\n        *) ", stream);
     /* The last positional serves for all: files are offered for MODEL and DATA alike. */
     const struct cli_positional *last = command->positionals;
-    while (last->name && last[1].name)
+    while (last->name && last[1].name && last[1].kind != CLI_TEXT)
         last++;
     bash_values(stream, last->name ? last->kind : CLI_TEXT, NULL);
     fputs(" ;;\n        esac\n        ;;\n", stream);
@@ -180,7 +180,10 @@ static void zsh_command(FILE *stream, const struct cli_command *command)
     }
     int place = 1;
     for (const struct cli_positional *p = command->positionals; p->name; p++, place++) {
-        fprintf(stream, " \\\n            '%d:%s:", place, p->name);
+        if (cli_positional_repeats(p))
+            fprintf(stream, " \\\n            '*:%s:", p->name);
+        else
+            fprintf(stream, " \\\n            '%d:%s:", place, p->name);
         zsh_values(stream, p->kind, NULL);
         fputc('\'', stream);
     }

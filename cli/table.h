@@ -46,7 +46,8 @@ struct cli_group {
 };
 
 struct cli_positional {
-    const char *name; /* "DATA"; NULL ends a list */
+    const char
+        *name; /* "DATA"; NULL ends a list; the last one, ending in "...", may be given again and again */
     enum cli_kind kind;
     bool optional;
     const char *help;
@@ -82,6 +83,9 @@ extern const struct cli_variable cli_variables[];
 /* What DATA and MODEL may be; one line each, ended by NULL. */
 extern const char *const cli_data_forms[];
 extern const char *const cli_model_forms[];
+
+/* Whether its name ends in "...". */
+bool cli_positional_repeats(const struct cli_positional *positional);
 
 /* The command of this name, or NULL. */
 const struct cli_command *cli_command_find(const char *name);

@@ -9,6 +9,7 @@
  *     trainer.h   loss, optimizer, schedule; one step, one epoch
  *     census.h    the exact count of every unit over a whole split, and the ledger of births and deaths
  *     run.h       the run directory: train with checkpoints and history, resume, load again
+ *     autopsy.h   when, by which update and why each unit died, and whether it returns
  *     report.h    every unit's life, as a page, as JSON, in a terminal
  *     forecast.h  before training: units born dead, and a safe learning rate
  *     sweep.h     deaths and accuracy against the learning rate
@@ -21,6 +22,7 @@
 #ifndef RELUME_RELUME_H
 #define RELUME_RELUME_H
 
+#include "relume/autopsy.h"
 #include "relume/bench.h"
 #include "relume/census.h"
 #include "relume/dataset.h"

@@ -46,7 +46,8 @@ void rlm_bench_deinit(struct rlm_bench *bench)
 struct search {
     const struct rlm_inputs *inputs;
     const struct rlm_move *move;
-    const struct rlm_variants *columns; /* 0: before the update; 1: the direction */
+    const struct rlm_variants *columns;
+    size_t before, direction; /* places in it: before the update; the direction */
     double largest_before, largest_direction;
     float *variant; /* [features + 1] */
     uint32_t *list;
@@ -55,8 +56,8 @@ struct search {
 
 static double search_value(const struct search *search, size_t sample, double rate)
 {
-    return (double)rlm_variants_get(search->columns, 0, sample) -
-           rate * (double)rlm_variants_get(search->columns, 1, sample);
+    return (double)rlm_variants_get(search->columns, search->before, sample) -
+           rate * (double)rlm_variants_get(search->columns, search->direction, sample);
 }
 
 /* Bounds what separates search_value from the engine's pre-activation at `rate`. Four sources: the chains of
@@ -123,8 +124,8 @@ static void real_interval(const struct search *search, double *low, double *high
     *low = 0.0;
     *high = (double)INFINITY;
     for (size_t sample = 0; sample < search->inputs->samples; sample++) {
-        double p = (double)rlm_variants_get(search->columns, 0, sample);
-        double d = (double)rlm_variants_get(search->columns, 1, sample);
+        double p = (double)rlm_variants_get(search->columns, search->before, sample);
+        double d = (double)rlm_variants_get(search->columns, search->direction, sample);
         if (d > 0.0)
             *low = fmax(*low, p / d);
         else if (d < 0.0)
@@ -196,18 +197,18 @@ static void find_high(struct search *search, double end, float anchor, struct rl
     lethal->high = dead;
 }
 
-void rlm_lethal_find(const struct rlm_inputs *inputs, const struct rlm_move *move, double anchor,
-                     struct rlm_bench *bench, struct rlm_lethal *lethal)
+void rlm_lethal_search(const struct rlm_inputs *inputs, const struct rlm_move *move,
+                       const struct rlm_columns *columns, double anchor, struct rlm_bench *bench,
+                       struct rlm_lethal *lethal)
 {
     *lethal = (struct rlm_lethal){0};
     float *direction = bench->row, *variant = bench->row + rlm_variant_stride(inputs->features);
     rlm_move_direction(move, direction);
-    rlm_variants_put(&bench->variants, 0, move->before);
-    rlm_variants_put(&bench->variants, 1, direction);
-    rlm_variants_count(&bench->variants, 2, inputs);
     struct search search = {.inputs = inputs,
                             .move = move,
-                            .columns = &bench->variants,
+                            .columns = columns->variants,
+                            .before = columns->before,
+                            .direction = columns->direction,
                             .largest_before = rlm_variant_largest(move->before, inputs->features),
                             .largest_direction = rlm_variant_largest(direction, inputs->features),
                             .variant = variant,
@@ -221,6 +222,18 @@ void rlm_lethal_find(const struct rlm_inputs *inputs, const struct rlm_move *mov
     lethal->some = true;
     find_low(&search, low, dead, lethal);
     find_high(&search, high, dead, lethal);
+}
+
+void rlm_lethal_find(const struct rlm_inputs *inputs, const struct rlm_move *move, double anchor,
+                     struct rlm_bench *bench, struct rlm_lethal *lethal)
+{
+    float *direction = bench->row;
+    struct rlm_columns columns = {&bench->variants, 0, 1};
+    rlm_move_direction(move, direction);
+    rlm_variants_put(&bench->variants, 0, move->before);
+    rlm_variants_put(&bench->variants, 1, direction);
+    rlm_variants_count(&bench->variants, 2, inputs);
+    rlm_lethal_search(inputs, move, &columns, anchor, bench, lethal);
 }
 
 struct rlm_distance rlm_distance_find(const struct rlm_inputs *inputs, const struct rlm_variants *variants,

@@ -35,6 +35,15 @@ void rlm_bench_deinit(struct rlm_bench *bench);
 void rlm_lethal_find(const struct rlm_inputs *inputs, const struct rlm_move *move, double anchor,
                      struct rlm_bench *bench, struct rlm_lethal *lethal);
 
+/* The same from a count that the caller has held of move->before and of rlm_move_direction's variant. */
+struct rlm_columns {
+    const struct rlm_variants *variants;
+    size_t before, direction; /* places in it */
+};
+void rlm_lethal_search(const struct rlm_inputs *inputs, const struct rlm_move *move,
+                       const struct rlm_columns *columns, double anchor, struct rlm_bench *bench,
+                       struct rlm_lethal *lethal);
+
 /* How far a unit is from life, from a count of it. */
 struct rlm_distance {
     double margin; /* −max p: how much the bias alone would have to rise */

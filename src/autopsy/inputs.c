@@ -183,7 +183,9 @@ void rlm_variants_deinit(struct rlm_variants *variants)
 
 void rlm_variants_put(struct rlm_variants *variants, size_t index, const float *variant)
 {
-    memcpy(variants->weight + index * variants->stride, variant, variants->features * sizeof(float));
+    float *row = variants->weight + index * variants->stride;
+    memcpy(row, variant, variants->features * sizeof *row);
+    memset(row + variants->features, 0, (variants->stride - variants->features) * sizeof *row);
     variants->bias[index] = variant[variants->features];
 }
 

@@ -70,32 +70,43 @@ void rlm_move_make(const struct rlm_move *move, unsigned without, double rate, f
     }
 }
 
-struct rlm_parts rlm_move_parts(const struct rlm_move *move, size_t i)
+/* What each of g, s and w is multiplied with. */
+static struct rlm_parts element_rates(const struct rlm_update *u, const struct element *e)
 {
-    bool is_bias = i == move->features;
-    struct rlm_update u = rlm_optimizer_update(move->options, move->rate, move->step, is_bias);
-    struct element e = element_get(move, i);
-    double rate = -(double)u.learning_rate, mu = (double)u.momentum, decay = (double)u.decay;
-    double g = (double)e.g, s = (double)e.s1, w = (double)e.w;
-    switch (u.kind) {
+    double rate = -(double)u->learning_rate, mu = (double)u->momentum, decay = (double)u->decay;
+    switch (u->kind) {
     case RLM_UPDATE_SGD:
-        return (struct rlm_parts){rate * g, 0.0, rate * decay * w};
+        return (struct rlm_parts){rate, 0.0, rate * decay};
     case RLM_UPDATE_MOMENTUM:
-        return (struct rlm_parts){rate * g, rate * mu * s, rate * decay * w};
+        return (struct rlm_parts){rate, rate * mu, rate * decay};
     case RLM_UPDATE_NESTEROV:
-        return (struct rlm_parts){rate * (1.0 + mu) * g, rate * mu * mu * s, rate * (1.0 + mu) * decay * w};
+        return (struct rlm_parts){rate * (1.0 + mu), rate * mu * mu, rate * (1.0 + mu) * decay};
     case RLM_UPDATE_ADAM:
     case RLM_UPDATE_ADAMW: {
-        double scale = -(double)u.step_size / (double)adam_denominator(&u, &e);
-        double decayed = u.kind == RLM_UPDATE_ADAMW ? w * ((double)u.shrink - 1.0)
-                                                    : scale * (double)u.one_minus_beta1 * decay * w;
-        return (struct rlm_parts){scale * (double)u.one_minus_beta1 * g, scale * (double)u.beta1 * s,
-                                  decayed};
+        double scale = -(double)u->step_size / (double)adam_denominator(u, e);
+        double decays = u->kind == RLM_UPDATE_ADAMW ? u->decay != 0.0f ? (double)u->shrink - 1.0 : 0.0
+                                                    : scale * (double)u->one_minus_beta1 * decay;
+        return (struct rlm_parts){scale * (double)u->one_minus_beta1, scale * (double)u->beta1, decays};
     }
     case RLM_UPDATE_STORE:
         break;
     }
     return (struct rlm_parts){0};
+}
+
+struct rlm_parts rlm_move_rates(const struct rlm_move *move, size_t i)
+{
+    struct rlm_update u = rlm_optimizer_update(move->options, move->rate, move->step, i == move->features);
+    struct element e = element_get(move, i);
+    return element_rates(&u, &e);
+}
+
+struct rlm_parts rlm_move_parts(const struct rlm_move *move, size_t i)
+{
+    struct rlm_parts rates = rlm_move_rates(move, i);
+    struct element e = element_get(move, i);
+    return (struct rlm_parts){rates.gradient * (double)e.g, rates.momentum * (double)e.s1,
+                              rates.decay * (double)e.w};
 }
 
 void rlm_move_direction(const struct rlm_move *move, float *direction)

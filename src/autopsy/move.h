@@ -53,6 +53,8 @@ struct rlm_parts {
     double gradient, momentum, decay;
 };
 struct rlm_parts rlm_move_parts(const struct rlm_move *move, size_t i);
+/* What g, s and w of parameter i are multiplied with to give these parts. */
+struct rlm_parts rlm_move_rates(const struct rlm_move *move, size_t i);
 
 /* ‖after − before‖ / ‖before‖ over weights and bias; 0 where nothing moved, infinite from nothing. */
 double rlm_move_ratio(const float *before, const float *after, size_t features);

@@ -35,6 +35,11 @@ static struct rlm_batch batch_next(relume_trainer *trainer)
     };
 }
 
+struct rlm_batch rlm_trainer_get_batch(relume_trainer *trainer)
+{
+    return batch_next(trainer);
+}
+
 /* ---- divergence ---- */
 
 /* DIVERGED: "step 143 (epoch 1): " + what + where the weights stand + what to do. */

@@ -3,6 +3,7 @@
 #ifndef RLM_TRAIN_TRAINER_H
 #define RLM_TRAIN_TRAINER_H
 
+#include "network/forward.h"
 #include "relume/trainer.h"
 #include "train/observer.h"
 
@@ -32,6 +33,10 @@ struct rlm_trainer_state rlm_trainer_get_state(const relume_trainer *trainer);
 /* The caller has put back weights and slots. USAGE when the step is beyond the last. */
 relume_status rlm_trainer_set_state(relume_trainer *trainer, const struct rlm_trainer_state *state,
                                     relume_error *error);
+
+/* The samples of the next step, of which one must be left. Its index is valid until an epoch later than that
+ * step's begins. */
+struct rlm_batch rlm_trainer_get_batch(relume_trainer *trainer);
 
 /* The learning rate of update `step` (from 1) under these options, `steps` in all. */
 double rlm_schedule_rate(const relume_trainer_options *options, uint64_t step, uint64_t steps);

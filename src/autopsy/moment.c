@@ -1,0 +1,118 @@
+/* See moment.h. */
+#include "autopsy/moment.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/error.h"
+
+static void moment_layout(struct rlm_arena *arena, struct rlm_moment *moment)
+{
+    size_t layers = moment->after->layer_count, slots = rlm_moment_slots(moment);
+    moment->slot = rlm_arena_take(arena, layers * 2, sizeof *moment->slot);
+    for (size_t l = 0; l < layers; l++)
+        for (size_t s = 0; s < slots; s++) {
+            const struct rlm_layer *layer = &moment->after->layers[l];
+            struct rlm_kept_slot kept = {
+                .weight = rlm_arena_take(arena, layer->out_features * layer->stride, sizeof(float)),
+                .bias = rlm_arena_take(arena, layer->out_features, sizeof(float))};
+            if (moment->slot)
+                moment->slot[l * 2 + s] = kept;
+        }
+}
+
+relume_status rlm_moment_init(struct rlm_moment *moment, const relume_trainer_options *options,
+                              relume_trainer *trainer, relume_network *before, const relume_network *after,
+                              const relume_dataset *dataset, relume_error *error)
+{
+    struct rlm_moment made = {.options = options, .trainer = trainer, .after = after, .before = before};
+    size_t capacity = rlm_size_min(options->batch_size, dataset->train_samples);
+    RLM_TRY(rlm_dissection_init(&made.dissection, before, dataset, capacity, error));
+    moment_layout(&made.arena, &made);
+    size_t bytes = made.arena.overflow ? SIZE_MAX : made.arena.used;
+    if (!rlm_arena_init(&made.arena, &after->engine->allocator)) {
+        rlm_dissection_deinit(&made.dissection);
+        return rlm_error_memory(error, bytes, "the state before an update");
+    }
+    moment_layout(&made.arena, &made);
+    *moment = made;
+    return RELUME_OK;
+}
+
+void rlm_moment_deinit(struct rlm_moment *moment)
+{
+    rlm_dissection_deinit(&moment->dissection);
+    rlm_arena_deinit(&moment->arena);
+    *moment = (struct rlm_moment){0};
+}
+
+size_t rlm_moment_slots(const struct rlm_moment *moment)
+{
+    return rlm_trainer_slots(moment->trainer);
+}
+
+void rlm_moment_keep(struct rlm_moment *moment)
+{
+    for (size_t l = 0; l < moment->after->layer_count; l++) {
+        const struct rlm_layer *from = &moment->after->layers[l];
+        const struct rlm_layer *to = &moment->before->layers[l];
+        size_t weights = from->out_features * from->stride * sizeof(float);
+        memcpy(to->weight, from->weight, weights);
+        memcpy(to->bias, from->bias, from->out_features * sizeof(float));
+        for (size_t s = 0; s < rlm_moment_slots(moment); s++) {
+            struct rlm_slot slot = rlm_trainer_get_slot(moment->trainer, l, s);
+            memcpy(moment->slot[l * 2 + s].weight, slot.weight, weights);
+            memcpy(moment->slot[l * 2 + s].bias, slot.bias, from->out_features * sizeof(float));
+        }
+    }
+    relume_progress progress = relume_trainer_get_progress(moment->trainer);
+    moment->step = progress.step + 1;
+    moment->rate = rlm_schedule_rate(moment->options, moment->step, progress.steps);
+    moment->batch = rlm_trainer_get_batch(moment->trainer);
+    moment->dissected = false;
+}
+
+relume_status rlm_moment_dissect(struct rlm_moment *moment, relume_error *error)
+{
+    if (!moment->dissected)
+        RLM_TRY(rlm_dissection_run(&moment->dissection, &moment->batch, moment->options->clip_norm, error));
+    moment->dissected = true;
+    return RELUME_OK;
+}
+
+void rlm_moment_get(const struct rlm_moment *moment, size_t layer, size_t unit,
+                    const struct rlm_unit_rows *rows)
+{
+    const struct rlm_layer *before = &moment->before->layers[layer], *after = &moment->after->layers[layer];
+    size_t features = before->in_features, at = unit * before->stride, bytes = features * sizeof(float);
+    memcpy(rows->before, before->weight + at, bytes);
+    rows->before[features] = before->bias[unit];
+    memcpy(rows->after, after->weight + at, bytes);
+    rows->after[features] = after->bias[unit];
+    if (moment->dissected)
+        rlm_dissection_gradient(&moment->dissection, layer, unit, rows->gradient);
+    for (size_t s = 0; s < rlm_moment_slots(moment); s++) {
+        const struct rlm_kept_slot *slot = &moment->slot[layer * 2 + s];
+        float *to = s == 0 ? rows->s1 : rows->s2;
+        memcpy(to, slot->weight + at, bytes);
+        to[features] = slot->bias[unit];
+    }
+}
+
+void rlm_moment_ratios(const struct rlm_moment *moment, size_t layer, double *ratio)
+{
+    const struct rlm_layer *before = &moment->before->layers[layer], *after = &moment->after->layers[layer];
+    for (size_t unit = 0; unit < before->out_features; unit++) {
+        const float *was = before->weight + unit * before->stride, *is = after->weight + unit * after->stride;
+        double bias = (double)before->bias[unit], moved = (double)after->bias[unit] - bias;
+        double size = bias * bias;
+        moved *= moved;
+        for (size_t k = 0; k < before->in_features; k++) {
+            double change = (double)is[k] - (double)was[k];
+            moved += change * change;
+            size += (double)was[k] * (double)was[k];
+        }
+        ratio[unit] = moved > 0.0 ? sqrt(moved / size) : 0.0;
+    }
+}

@@ -1,0 +1,59 @@
+/* What every hidden layer is fed, over the whole training split, at the weights before an update and after
+ * it. Computed on demand, layer by layer, in the engine's own rounding.
+ *
+ * Outputs of the first hidden layer that are 0 for every sample are left out where that is proved: a unit
+ * counted dead stays dead over D as long as none of its parameters changes. A zero term changes no sum, so
+ * nothing that is computed from what is left differs. In a network that has lost most of its first layer this
+ * saves most of the work. */
+#ifndef RLM_AUTOPSY_STRATA_H
+#define RLM_AUTOPSY_STRATA_H
+
+#include "autopsy/inputs.h"
+
+enum rlm_side { RLM_BEFORE, RLM_AFTER };
+
+struct rlm_stratum {
+    struct rlm_inputs inputs[2]; /* by side; of the first layer only [0], which serves both */
+    uint32_t *live; /* [live_count]: the outputs of the layer below that are features here, ascending */
+    size_t live_count, width;
+};
+
+struct rlm_strata {
+    const relume_network *network[2]; /* by side, of one shape */
+    size_t layers;                    /* hidden layers that may be asked for */
+    struct rlm_stratum *layer;        /* [layers] */
+    size_t reached[2];                /* layers whose inputs are valid, by side */
+    uint64_t step[2];                 /* updates behind each side */
+    /* of the first layer's units */
+    uint8_t *dead;   /* [units]: 1: dead_row has been counted dead */
+    float *dead_row; /* [units, stride + 16]: weights, then the bias */
+    uint8_t *wanted; /* [units]: 1: live, in the map under way */
+    float *row;      /* weights of one layer without what is left out, side by side */
+    float *row_bias; /* [units] */
+    struct rlm_arena arena;
+};
+
+/* Room for the inputs of the first `layers` hidden layers of a network of this shape; the data are packed
+ * here, once. NO_MEMORY. */
+relume_status rlm_strata_init(struct rlm_strata *strata, const relume_network *network,
+                              const relume_dataset *dataset, size_t layers, relume_error *error);
+/* A zeroed struct is fine. */
+void rlm_strata_deinit(struct rlm_strata *strata);
+
+/* From now on of these weights: `before` after step − 1 updates and `after` after `step`. They may be the
+ * same network, for a single moment. What is still valid is kept. */
+void rlm_strata_move(struct rlm_strata *strata, const relume_network *before, const relume_network *after,
+                     uint64_t step);
+
+/* The inputs of hidden layer `layer`. Allocates nothing. */
+const struct rlm_inputs *rlm_strata_get(struct rlm_strata *strata, size_t layer, enum rlm_side side);
+
+/* Takes from a unit's parameters, full[in_features] and its bias, those that belong to the features of the
+ * layer's inputs: variant[live_count + 1]. Call rlm_strata_get of the layer first. */
+void rlm_strata_gather(const struct rlm_strata *strata, size_t layer, const float *full, float bias,
+                       float *variant);
+
+/* Sets the layout of `variants`, made for inputs at least as wide, to these inputs. */
+void rlm_variants_fit(struct rlm_variants *variants, const struct rlm_inputs *inputs);
+
+#endif

@@ -1,0 +1,67 @@
+/* The inside of an autopsy: what planning (autopsy.c), repeating (replay.c) and following units through every
+ * update (episodes.c) share. */
+#ifndef RLM_RUN_AUTOPSY_H
+#define RLM_RUN_AUTOPSY_H
+
+#include "autopsy/prognosis.h"
+#include "run/run.h"
+
+/* A death to be found. */
+struct rlm_target {
+    relume_death death;
+    uint64_t after, until; /* alive after `after` updates, dead after `until`, both proved */
+    enum { RLM_WAITING, RLM_SOUGHT, RLM_FOUND } state;
+    size_t hint; /* a sample that opened it when it was last counted; SIZE_MAX: none */
+};
+
+/* Update sizes of a layer's units at some of the steps repeated. */
+struct rlm_sizes {
+    float *ratio;
+    size_t count, capacity;
+};
+
+struct rlm_inquest {
+    relume_run *run;
+    const relume_autopsy_options *options;
+    struct rlm_target *target; /* [targets], by `after` */
+    size_t targets, layers;    /* hidden layers that matter */
+    relume_network *network, *before;
+    relume_trainer *trainer;
+    struct rlm_moment moment;
+    struct rlm_strata strata;
+    struct rlm_causes causes;
+    struct rlm_pass pass; /* for hints */
+    struct rlm_history history;
+    relume_census *census; /* the last one looked up, of census_step */
+    uint64_t census_step;
+    struct rlm_sizes *sizes; /* [layers] */
+    double *ratio;           /* [widest layer] */
+    relume_death **list;     /* [targets] */
+    uint32_t *sample;        /* [targets] */
+    bool placed;             /* trainer and network stand at a step of the run */
+    uint64_t as_of, repeated;
+};
+
+/* Puts network and trainer where the run was after `step` updates: from where they are, or from the nearest
+ * checkpoint. Calls moved(user) after every update on the way, when there is one. */
+relume_status rlm_inquest_go(struct rlm_inquest *inquest, uint64_t step, relume_error *error);
+/* One update, counted and told. INTERRUPTED. */
+relume_status rlm_inquest_step(struct rlm_inquest *inquest, relume_error *error);
+
+/* Finds every death sought, with its cause; those that were not the end get their prognosis. */
+relume_status rlm_inquest_replay(struct rlm_inquest *inquest, relume_error *error);
+
+/* Follows the units of the deaths from the first update to the last, and gives each its episodes; by
+ * rlm_alloc, owned by the deaths. */
+relume_status rlm_inquest_follow(struct rlm_inquest *inquest, relume_error *error);
+
+/* Which of the samples hint[0 … count − 1] opens its unit at the network's weights: fires[i] of
+ * (layer[i], unit[i]). */
+struct rlm_hint {
+    size_t layer, unit, sample;
+    bool fires;
+};
+relume_status rlm_inquest_try(struct rlm_inquest *inquest, struct rlm_hint *hint, size_t count,
+                              relume_error *error);
+
+#endif
