@@ -15,7 +15,7 @@ static const struct {
     int (*run)(struct cli_program *program);
 } functions[] = {{"census", cmd_census},   {"demo", cmd_demo},       {"help", cmd_help},
                  {"inspect", cmd_inspect}, {"predict", cmd_predict}, {"report", cmd_report},
-                 {"serve", cmd_serve}, {"train", cmd_train}};
+                 {"serve", cmd_serve},     {"train", cmd_train}};
 
 /* A stream closed by the caller (`>&-`) would lend its number to the next file opened, and results would be
  * written into it. Put something harmless there: neither reading it nor writing it works. */

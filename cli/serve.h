@@ -22,6 +22,7 @@ enum {
     SERVE_UNKNOWN = 64,   /* of them, before their headers are complete */
     SERVE_STREAMS = 128,  /* of them, following a feed */
     SERVE_HEADER = 16384, /* bytes of a request */
+    SERVE_REST = 200,     /* times the work of a reading that the worker rests after it */
     SERVE_SOCKET = 131072 /* bytes the kernel may hold for a client that does not read */
 };
 #define SERVE_NOTE_BYTES (8u << 20) /* of a feed's continuations together */
@@ -86,9 +87,9 @@ struct serve_client {
     uint64_t cursor;         /* following: the next note */
     struct serve_note *note; /* in the middle of it */
     size_t offset;
-    bool reset;       /* its mark is not among the notes */
-    double busy;      /* since when bytes wait for it; 0: none do */
-    char pulse[160];  /* what stands in for a note every second */
+    bool reset;      /* its mark is not among the notes */
+    double busy;     /* since when bytes wait for it; 0: none do */
+    char pulse[160]; /* what stands in for a note every second */
     size_t pulse_left;
 };
 
@@ -116,6 +117,7 @@ struct serve {
 };
 
 double serve_now(void);
+double serve_work(void);
 
 /* serve_feed.c: the worker's side. */
 /* Makes the feeds of the run or folder at serve->root. NOT_FOUND when it holds no run. */

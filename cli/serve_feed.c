@@ -2,7 +2,7 @@
  *
  * Training must not feel it. A look is a stat; the history is read only after it has changed and while no
  * transaction is under way (its journal is not there), and then the worker rests for two hundred times as
- * long as the reading took: less than half a percent of one core, however large the run. */
+ * long as the reading took the processor: half a percent of one core, however large the run. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,6 @@
 #include "program.h"
 #include "serve.h"
 
-enum { REST = 200 };
 #define SHORTEST_REST 0.2
 #define LONGEST_REST 20.0
 
@@ -54,9 +53,17 @@ static bool same(const struct serve_signature *a, const struct serve_signature *
            a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
+/* Seconds of this thread's work: what others do on a busy machine is not counted as ours. */
+double serve_work(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
 static void rest(struct serve_feed *feed, double began)
 {
-    double cost = REST * (serve_now() - began);
+    double cost = SERVE_REST * (serve_work() - began);
     feed->rest_until = serve_now() + (cost < SHORTEST_REST  ? SHORTEST_REST
                                       : cost > LONGEST_REST ? LONGEST_REST
                                                             : cost);
@@ -94,7 +101,7 @@ static void follow(struct serve *serve, struct serve_feed *feed, const struct se
     relume_error error = {0};
     const char *text = NULL;
     size_t length = 0;
-    double began = serve_now();
+    double began = serve_work();
     relume_status status =
         relume_report_create_live(serve->engine, feed->path, feed->mark + 1, &report, &error);
     if (status == RELUME_OK)
@@ -185,9 +192,9 @@ static void make_run_page(struct serve *serve, struct serve_feed *feed)
     relume_error error = {0};
     const char *text = NULL;
     size_t length = 0;
-    relume_status status =
-        feed->final ? relume_report_create(serve->engine, feed->path, &report, &error)
-                    : relume_report_create_live(serve->engine, feed->path, 0, &report, &error);
+    relume_status status = feed->final
+                               ? relume_report_create(serve->engine, feed->path, &report, &error)
+                               : relume_report_create_live(serve->engine, feed->path, 0, &report, &error);
     if (status == RELUME_OK)
         status = relume_report_print(report, RELUME_REPORT_JSON, 0, &text, &length, &error);
     (void)pthread_mutex_lock(&serve->mutex);

@@ -65,7 +65,8 @@ static enum MHD_Result say(struct MHD_Connection *connection, unsigned status, c
 static enum MHD_Result give_cookie(const struct serve *serve, struct MHD_Connection *connection)
 {
     char cookie[160];
-    struct MHD_Response *response = MHD_create_response_from_buffer(0, (void *)(uintptr_t)"", MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
     if (!response)
         return MHD_NO;
     snprintf(cookie, sizeof cookie, "relume-%u=%s; Path=/; HttpOnly; SameSite=Strict", serve->port,
@@ -249,7 +250,7 @@ enum MHD_Result serve_answer(void *context, struct MHD_Connection *connection, c
     (void)upload_data;
     if (!client || !client->serve || *upload_size > 0)
         return MHD_NO; /* no memory for it, or a body that the guard has refused: closed */
-    if (!*seen) { /* the headers have just been read */
+    if (!*seen) {      /* the headers have just been read */
         *seen = client;
         unsigned refused = serve_guard(serve, connection, method);
         if (refused == 0 && !serve_guard_token(serve, connection, &first_token))
@@ -263,9 +264,9 @@ enum MHD_Result serve_answer(void *context, struct MHD_Connection *connection, c
         return first_token && strcmp(url, "/") == 0 ? give_cookie(serve, connection) : MHD_YES;
     }
     (void)pthread_mutex_lock(&serve->mutex);
-    enum MHD_Result result = serve->stopping                    ? MHD_NO
+    enum MHD_Result result = serve->stopping                  ? MHD_NO
                              : client->phase == SERVE_WAITING ? give_page(client)
-                                                                : dispatch(serve, client, url);
+                                                              : dispatch(serve, client, url);
     (void)pthread_mutex_unlock(&serve->mutex);
     return result;
 }

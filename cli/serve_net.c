@@ -53,8 +53,8 @@ relume_status serve_net_listen(struct serve *serve, relume_error *error)
     snprintf(port, sizeof port, "%u", serve->port);
     int code = getaddrinfo(serve->host, port, &hints, &places);
     if (code != 0)
-        return cli_error(error, RELUME_USAGE, "--host %s: %s; give an address of this machine",
-                         serve->host, gai_strerror(code));
+        return cli_error(error, RELUME_USAGE, "--host %s: %s; give an address of this machine", serve->host,
+                         gai_strerror(code));
     serve->listener = listen_at(places);
     int number = errno;
     serve->loopback = is_loopback(places->ai_addr);

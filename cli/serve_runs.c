@@ -12,7 +12,6 @@
 #include "serve.h"
 
 #define SCAN_SECONDS 1.0
-enum { REST = 200 };
 
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
@@ -104,11 +103,11 @@ relume_status serve_runs_scan(struct serve *serve, relume_error *error)
 {
     static struct timespec line_time[SERVE_RUNS];
     struct dirent **entry = NULL;
-    double began = serve_now();
+    double began = serve_work();
     int count = scandir(serve->root, &entry, NULL, by_name);
     if (count < 0)
-        return cli_error(error, errno == ENOENT ? RELUME_NOT_FOUND : RELUME_IO, "%.600s: cannot read the folder: %s",
-                         serve->root, strerror(errno));
+        return cli_error(error, errno == ENOENT ? RELUME_NOT_FOUND : RELUME_IO,
+                         "%.600s: cannot read the folder: %s", serve->root, strerror(errno));
     for (int i = 0; i < count; i++) {
         const char *name = entry[i]->d_name;
         struct serve_feed *feed = NULL;
@@ -124,7 +123,7 @@ relume_status serve_runs_scan(struct serve *serve, relume_error *error)
     free(entry);
     for (size_t i = 0; i < serve->runs; i++)
         refresh(serve, i, &line_time[i]);
-    double cost = REST * (serve_now() - began);
+    double cost = SERVE_REST * (serve_work() - began);
     serve->next_scan = serve_now() + (cost < SCAN_SECONDS ? SCAN_SECONDS : cost > 20 ? 20 : cost);
     return RELUME_OK;
 }
@@ -137,7 +136,8 @@ char *serve_runs_json(const struct serve *serve)
     char *json = malloc(size);
     if (!json)
         return NULL;
-    size_t used = (size_t)snprintf(json, size, "{\"schema\":\"relume.runs/1\",\"relume\":\"%s\",\"mark\":%llu,\"runs\":[",
+    size_t used = (size_t)snprintf(json, size,
+                                   "{\"schema\":\"relume.runs/1\",\"relume\":\"%s\",\"mark\":%llu,\"runs\":[",
                                    relume_version(), (unsigned long long)serve->list.mark);
     const char *comma = "";
     for (size_t i = 0; i < serve->runs; i++)

@@ -104,7 +104,7 @@ const browser = await launch();
 // ── a run while it trains ───────────────────────────────────────────────────────────────────────────────────────────
 
 await test("the page follows a run to its end, and then shows what its report shows", async () => {
-  const training = start("train", "digits", "--holdout", "0.2", "--hidden", "96,96", "--epochs", "150", "--optimizer", "sgd", "--lr", "0.9", "-o", "live", "--progress", "off");
+  const training = start("train", "digits", "--holdout", "0.2", "--hidden", "96,96", "--epochs", "1500", "--optimizer", "sgd", "--lr", "0.9", "-o", "live", "--progress", "off");
   const gone = once(training, "exit");
   await new Promise((done) => setTimeout(done, 1500));
   const { child, url } = await serve("live");
@@ -171,6 +171,7 @@ await test("1,000 live updates leave neither memory nor elements behind", async 
   const page = await context.newPage();
   const errors = [];
   page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("console", (message) => errors.push(message.text()));
   await page.addInitScript(() => {
     window.EventSource = class extends EventTarget {
       constructor() {
@@ -196,7 +197,7 @@ await test("1,000 live updates leave neither memory nor elements behind", async 
     const more = JSON.stringify(continuation(facts, since, k));
     since += 10;
     await page.evaluate((data) => window.stream.dispatchEvent(new MessageEvent("more", { data })), more);
-    await page.waitForFunction((step) => document.documentElement.dataset.step === step, String(since), { polling: "mutation", timeout: 20_000 }).catch(() => {
+    await page.waitForFunction((step) => document.documentElement.dataset.step === step, String(since), { timeout: 20_000 }).catch(() => {
       throw new Error(`update ${k} did not show; errors: ${errors}`);
     });
     if (k === 250) begin = await measure(); // from here on the map holds as many censuses as it ever will

@@ -54,7 +54,10 @@ export class Follower {
   /** One after the other, in the order they came. */
   private later(task: () => Promise<void>): void {
     this.heard = performance.now();
-    this.queue = this.queue.then(task).catch(() => this.again());
+    this.queue = this.queue.then(task).catch((error) => {
+      console.warn("relume: connecting again:", error);
+      this.again();
+    });
   }
 
   private again(): void {
