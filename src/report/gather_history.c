@@ -101,6 +101,16 @@ static relume_status read_epochs(struct rlm_gather *gather, struct sqlite3_stmt 
     }
 }
 
+/* A run is scored at its end; before that, by the epoch it has come to. */
+static void score_unfinished(struct rlm_facts *facts)
+{
+    const struct rlm_facts_epochs *e = &facts->epochs;
+    size_t last = e->count - 1;
+    if (isfinite(facts->test.loss) || e->count == 0 || e->epoch[last] != facts->epoch)
+        return;
+    facts->test = (relume_score){e->test_loss[last], e->test_accuracy[last]};
+}
+
 relume_status rlm_gather_epochs(struct rlm_gather *gather, relume_error *error)
 {
     struct rlm_sql *sql = &gather->history.sql;
@@ -114,6 +124,8 @@ relume_status rlm_gather_epochs(struct rlm_gather *gather, relume_error *error)
                             &statement, error));
     relume_status status = read_epochs(gather, statement, (size_t)rows, error);
     rlm_sql_finish(statement);
+    if (status == RELUME_OK)
+        score_unfinished(gather->facts);
     return status == RELUME_OK ? gather_dead(gather, error) : status;
 }
 
