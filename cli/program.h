@@ -25,6 +25,7 @@ int cmd_help(struct cli_program *program);
 int cmd_inspect(struct cli_program *program);
 int cmd_predict(struct cli_program *program);
 int cmd_report(struct cli_program *program);
+int cmd_serve(struct cli_program *program);
 int cmd_train(struct cli_program *program);
 
 /* Tells an error in two lines on stderr, what was found and what to do, and returns the exit status of its

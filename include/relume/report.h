@@ -28,6 +28,25 @@ RELUME_API relume_status relume_report_create(relume_engine *engine, const char 
                                               relume_error *error) RELUME_MUST_CHECK;
 RELUME_API void relume_report_destroy(relume_report *report);
 
+/* The same for those who follow a run while it trains: from its history alone, without a pass over the data,
+ * so that training is not slowed; of an unfinished run as of the last census the history holds. With
+ * `first_step` above 0 its JSON is a continuation: the map, the events and the rows by epoch hold only what
+ * happened at that step or later, and a field `since` says so. The statuses of relume_report_create. */
+RELUME_API relume_status relume_report_create_live(relume_engine *engine, const char *path,
+                                                   uint64_t first_step, relume_report **report,
+                                                   relume_error *error) RELUME_MUST_CHECK;
+
+/* A line about a run, for lists of them: how it stands, its settings, and its course thinned to at most 120
+ * epochs. It prints as JSON only (schema relume.run-summary/1, docs/serve.md); the other formats give
+ * USAGE. The statuses of relume_report_create. */
+RELUME_API relume_status relume_report_create_summary(relume_engine *engine, const char *path,
+                                                      relume_report **report,
+                                                      relume_error *error) RELUME_MUST_CHECK;
+
+/* The updates a report is complete to, and whether the run goes no further: finished or diverged. */
+RELUME_API uint64_t relume_report_get_step(const relume_report *report);
+RELUME_API int relume_report_is_final(const relume_report *report);
+
 /* Prints the facts. `width` is the columns of a terminal for TEXT and ASCII (40 to 200; 0: 80), and of no
  * meaning otherwise. The text ends in a 0 byte and is valid until the next print or the report's end.
  * NOT_FOUND for HTML in a build without the page, NO_MEMORY. */
@@ -37,6 +56,11 @@ RELUME_API relume_status relume_report_print(relume_report *report, relume_repor
 
 /* Whether this build carries the page: it needs node at build time. */
 RELUME_API int relume_report_has_page(void);
+
+/* The page without facts, for programs that serve it: in place of @FACTS@ it wants the JSON, and in place of
+ * @CONNECT@ what its policy lets it connect to ('none' or 'self', with the quotes). Of length 0 in a build
+ * without the page. */
+RELUME_API const char *relume_report_get_template(size_t *length);
 
 #ifdef __cplusplus
 }

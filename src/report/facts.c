@@ -120,6 +120,12 @@ static relume_status gather_dataset(struct rlm_gather *gather, relume_error *err
     struct rlm_facts *facts = gather->facts;
     relume_error why = {0};
     RLM_TRY(keep_text(facts, &facts->dataset, relume_run_get_options(gather->run)->data, error));
+    if (facts->live)
+        return keep_text(
+            facts, &facts->dataset_trouble,
+            "a page that follows training reads its history only; a report of the finished run has "
+            "them",
+            error);
     relume_status status = relume_run_load_dataset(gather->run, &why);
     if (status == RELUME_NO_MEMORY)
         return rlm_error_set(error, status, "%s", why.message);
@@ -234,14 +240,35 @@ static relume_status gather_layers(struct rlm_gather *gather, relume_error *erro
     return RELUME_OK;
 }
 
+/* Mute units are a matter of weights, which in a live report are of another moment than the census. */
+static relume_status gather_mute(struct rlm_gather *gather, relume_error *error)
+{
+    struct rlm_facts *facts = gather->facts;
+    struct rlm_sql *sql = &gather->history.sql;
+    struct sqlite3_stmt *row = NULL;
+    bool there = true;
+    RLM_TRY(rlm_sql_prepare(sql, "SELECT layer, mute FROM census_layer WHERE step = ?1", &row, error));
+    relume_status status = rlm_sql_bind(sql, row, error, "u", facts->model_step);
+    while (status == RELUME_OK && (status = rlm_sql_next(sql, row, &there, error)) == RELUME_OK && there) {
+        uint64_t layer = rlm_sql_column_u64(row, 0);
+        if (layer > 0 && layer <= facts->layers)
+            facts->layer[layer - 1].account.mute = (size_t)rlm_sql_column_u64(row, 1);
+    }
+    rlm_sql_finish(row);
+    return status;
+}
+
 /* ---- all of it ---- */
 
 static relume_status gather_all(struct rlm_gather *gather, relume_error *error)
 {
+    const struct rlm_facts *facts = gather->facts;
     RLM_TRY(gather_standing(gather, error));
     RLM_TRY(gather_settings(gather, error));
     RLM_TRY(gather_dataset(gather, error));
     RLM_TRY(gather_layers(gather, error));
+    if (facts->live)
+        RLM_TRY(gather_mute(gather, error));
     RLM_TRY(gather_classes(gather, error));
     RLM_TRY(rlm_gather_epochs(gather, error));
     RLM_TRY(rlm_gather_map(gather, error));
@@ -251,12 +278,12 @@ static relume_status gather_all(struct rlm_gather *gather, relume_error *error)
     return rlm_verdict_reach(gather->facts, error);
 }
 
-relume_status rlm_facts_gather(relume_engine *engine, const char *path, struct rlm_facts *facts,
-                               relume_error *error)
+relume_status rlm_facts_gather(relume_engine *engine, const char *path, bool live, uint64_t first_step,
+                               struct rlm_facts *facts, relume_error *error)
 {
     struct rlm_gather gather = {.facts = facts};
-    *facts = (struct rlm_facts){.bag.allocator = &engine->allocator};
-    RLM_TRY(relume_run_open(engine, path, &gather.run, error));
+    *facts = (struct rlm_facts){.bag.allocator = &engine->allocator, .live = live, .first_step = first_step};
+    RLM_TRY(rlm_run_open(engine, path, live, &gather.run, error));
     gather.network = relume_run_get_network(gather.run);
     relume_status status = keep_text(facts, &facts->run, path, error);
     if (status == RELUME_OK)

@@ -91,6 +91,8 @@ struct rlm_facts {
     char *run;
     const char *state;    /* "finished", "unfinished", "diverged" */
     char *trouble;        /* with "diverged": the words of the error */
+    bool live;            /* from the history alone, at the last census it holds */
+    uint64_t first_step;  /* of a continuation: what happened before it is left out of map, events, epochs */
     uint64_t step, epoch; /* complete to here */
     uint64_t model_step;  /* updates behind the model */
     uint64_t best_epoch;  /* with early stopping: the epoch whose weights were kept; 0: none */
@@ -125,9 +127,10 @@ struct rlm_facts {
     struct rlm_facts_verdict verdict;
 };
 
-/* Gathers the facts of the run at `path`; see relume_report_create. On failure `facts` is empty. */
-relume_status rlm_facts_gather(relume_engine *engine, const char *path, struct rlm_facts *facts,
-                               relume_error *error);
+/* Gathers the facts of the run at `path`; see relume_report_create, and relume_report_create_live for `live`
+ * and `first_step`, which is 0 otherwise. On failure `facts` is empty. */
+relume_status rlm_facts_gather(relume_engine *engine, const char *path, bool live, uint64_t first_step,
+                               struct rlm_facts *facts, relume_error *error);
 void rlm_facts_deinit(struct rlm_facts *facts);
 
 /* How many characters an array may take in a report, so that all of it stays below 5 MB: shares of what 16

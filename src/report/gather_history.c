@@ -69,26 +69,64 @@ static relume_status gather_dead(struct rlm_gather *gather, relume_error *error)
     return RELUME_OK;
 }
 
+static struct rlm_epoch epoch_row(struct sqlite3_stmt *row)
+{
+    return (struct rlm_epoch){
+        .epoch = rlm_sql_column_u64(row, 0),
+        .step = rlm_sql_column_u64(row, 1),
+        .learning_rate = rlm_sql_column_double(row, 2),
+        .loss = rlm_sql_column_double(row, 3),
+        .accuracy = rlm_sql_column_double(row, 4),
+        .train = {rlm_sql_column_double(row, 5), rlm_sql_column_double(row, 6)},
+        .test = {rlm_sql_column_double(row, 7), rlm_sql_column_double(row, 8)},
+    };
+}
+
+/* Epochs must follow one another: the first is the start, or the one after it. */
+static relume_status read_epochs(struct rlm_gather *gather, struct sqlite3_stmt *statement, size_t rows,
+                                 relume_error *error)
+{
+    struct rlm_facts_epochs *e = &gather->facts->epochs;
+    struct rlm_sql *sql = &gather->history.sql;
+    bool there = true;
+    RLM_TRY(rlm_sql_bind(sql, statement, error, "u", gather->facts->step));
+    for (;;) {
+        RLM_TRY(rlm_sql_next(sql, statement, &there, error));
+        if (!there)
+            return RELUME_OK;
+        struct rlm_epoch row = epoch_row(statement);
+        if (e->count == rows || (e->count == 0 ? row.epoch > 1 : row.epoch != e->epoch[e->count - 1] + 1))
+            return refuse(gather, "an epoch is missing", error);
+        put_epoch(e, &row);
+    }
+}
+
+/* A run is scored at its end; before that, by the epoch it has come to. */
+static void score_unfinished(struct rlm_facts *facts)
+{
+    const struct rlm_facts_epochs *e = &facts->epochs;
+    size_t last = e->count - 1;
+    if (isfinite(facts->test.loss) || e->count == 0 || e->epoch[last] != facts->epoch)
+        return;
+    facts->test = (relume_score){e->test_loss[last], e->test_accuracy[last]};
+}
+
 relume_status rlm_gather_epochs(struct rlm_gather *gather, relume_error *error)
 {
-    struct rlm_facts *facts = gather->facts;
-    uint64_t epochs, last = 0;
-    RLM_TRY(rlm_history_get_epochs(&gather->history, &epochs, error));
-    RLM_TRY(rlm_sql_number(&gather->history.sql, "SELECT count(*) FROM epoch", 0, &last, error));
-    if (epochs > last)
-        return refuse(gather, "an epoch is missing", error);
-    RLM_TRY(take_epoch_columns(facts, (size_t)epochs + 1, error));
-    for (uint64_t epoch = 0; epoch <= epochs; epoch++) {
-        struct rlm_epoch row;
-        relume_status status = rlm_history_get_epoch(&gather->history, epoch, &row, error);
-        if (status == RELUME_NOT_FOUND && epoch == 0)
-            continue;
-        if (status != RELUME_OK)
-            return status;
-        if (row.step <= facts->step)
-            put_epoch(&facts->epochs, &row);
-    }
-    return gather_dead(gather, error);
+    struct rlm_sql *sql = &gather->history.sql;
+    struct sqlite3_stmt *statement = NULL;
+    uint64_t rows;
+    RLM_TRY(rlm_sql_number(sql, "SELECT count(*) FROM epoch", 0, &rows, error));
+    RLM_TRY(take_epoch_columns(gather->facts, (size_t)rows, error));
+    RLM_TRY(rlm_sql_prepare(sql,
+                            "SELECT epoch, step, learning_rate, loss, accuracy, train_loss, train_accuracy,"
+                            " test_loss, test_accuracy FROM epoch WHERE step <= ?1 ORDER BY epoch",
+                            &statement, error));
+    relume_status status = read_epochs(gather, statement, (size_t)rows, error);
+    rlm_sql_finish(statement);
+    if (status == RELUME_OK)
+        score_unfinished(gather->facts);
+    return status == RELUME_OK ? gather_dead(gather, error) : status;
 }
 
 /* ---- the map ---- */
@@ -106,9 +144,11 @@ static relume_status gather_censuses(struct rlm_gather *gather, relume_error *er
     RLM_TRY(RLM_BAG_TAKE(&facts->bag, map->step, (size_t)held, "a report's censuses", error));
     RLM_TRY(RLM_BAG_TAKE(&facts->bag, map->epoch, (size_t)held, "a report's censuses", error));
     RLM_TRY(RLM_BAG_TAKE(&facts->bag, map->accuracy, (size_t)held, "a report's censuses", error));
-    RLM_TRY(rlm_sql_prepare(sql, "SELECT step, epoch, accuracy FROM census WHERE step <= ?1 ORDER BY step",
+    RLM_TRY(rlm_sql_prepare(sql,
+                            "SELECT step, epoch, accuracy FROM census WHERE step <= ?1 AND step >= ?2"
+                            " ORDER BY step",
                             &row, error));
-    relume_status status = rlm_sql_bind(sql, row, error, "u", facts->model_step);
+    relume_status status = rlm_sql_bind(sql, row, error, "uu", facts->model_step, facts->first_step);
     while (status == RELUME_OK && (status = rlm_sql_next(sql, row, &there, error)) == RELUME_OK && there &&
            map->count < held) {
         map->step[map->count] = rlm_sql_column_u64(row, 0);
@@ -119,6 +159,9 @@ static relume_status gather_censuses(struct rlm_gather *gather, relume_error *er
     map->held = map->count;
     return status;
 }
+
+/* Censuses that a continuation shows at most. */
+enum { CONTINUED = 4 };
 
 /* Counts and margins of all hidden units at the censuses chosen: [chosen][hidden units]. */
 struct field {
@@ -260,6 +303,8 @@ relume_status rlm_gather_map(struct rlm_gather *gather, relume_error *error)
         return RELUME_OK;
     /* No more are read than might fit if a byte a unit were squeezed to a quarter. */
     size_t most = rlm_size_max(2, 3 * room / facts->hidden_units);
+    if (facts->first_step > 0) /* a follower that rests long must not have ever more to read afterwards */
+        most = rlm_size_min(most, CONTINUED);
     struct field field = {.count = rlm_size_min(map->held, most)};
     size_t cells = field.count * facts->hidden_units;
     map->exact = field.count == map->held && rlm_pack_bound(4 * cells) <= room;
@@ -339,8 +384,11 @@ relume_status rlm_gather_events(struct rlm_gather *gather, relume_error *error)
         memcpy(copy, event, count * sizeof *copy);
     facts->event = copy;
     RLM_TRY(count_by_step(facts, error));
-    /* An event is 17 bytes, a third more in base64. */
-    facts->events.kept = rlm_size_min(count, rlm_facts_room(facts->hidden_units).events / 23);
+    /* An event is 17 bytes, a third more in base64. They come by step. */
+    size_t old = 0;
+    while (facts->first_step > 0 && old < count && event[old].step < facts->first_step)
+        old++;
+    facts->events.kept = rlm_size_min(count - old, rlm_facts_room(facts->hidden_units).events / 23);
     size_t kept = facts->events.kept;
     RLM_TRY(RLM_BAG_TAKE(&facts->bag, columns.layer, kept, "a report's events", error));
     RLM_TRY(RLM_BAG_TAKE(&facts->bag, columns.kind, kept, "a report's events", error));

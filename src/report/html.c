@@ -10,6 +10,12 @@ int relume_report_has_page(void)
     return rlm_page_size > 1;
 }
 
+const char *relume_report_get_template(size_t *length)
+{
+    *length = relume_report_has_page() ? rlm_page_size : 0;
+    return (const char *)rlm_page;
+}
+
 /* Appends the page from *at up to the mark, and moves behind it. */
 static void append_to(struct rlm_strbuf *buffer, const char **at, const char *mark)
 {

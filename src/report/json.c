@@ -163,18 +163,28 @@ static void write_totals(struct rlm_writer *w, const struct rlm_facts *f)
     put_double(w, "dead_fraction", f->hidden_units ? (double)f->dead / (double)f->hidden_units : 0);
 }
 
+/* The first row that a continuation has. */
+static size_t first_row(const struct rlm_facts *f)
+{
+    size_t row = 0;
+    while (f->first_step > 0 && row < f->epochs.count && f->epochs.step[row] < f->first_step)
+        row++;
+    return row;
+}
+
 static void write_epochs(struct rlm_writer *w, const struct rlm_facts *f)
 {
     const struct rlm_facts_epochs *e = &f->epochs;
+    size_t from = first_row(f), count = e->count - from;
     open_object(w, "epochs");
-    put_u64s(w, "epoch", e->epoch, e->count);
-    put_u64s(w, "step", e->step, e->count);
-    put_doubles(w, "learning_rate", e->learning_rate, e->count);
-    put_doubles(w, "train_loss", e->train_loss, e->count);
-    put_doubles(w, "train_accuracy", e->train_accuracy, e->count);
-    put_doubles(w, "test_loss", e->test_loss, e->count);
-    put_doubles(w, "test_accuracy", e->test_accuracy, e->count);
-    put_u64s(w, "dead", e->dead, e->count);
+    put_u64s(w, "epoch", e->epoch + from, count);
+    put_u64s(w, "step", e->step + from, count);
+    put_doubles(w, "learning_rate", e->learning_rate + from, count);
+    put_doubles(w, "train_loss", e->train_loss + from, count);
+    put_doubles(w, "train_accuracy", e->train_accuracy + from, count);
+    put_doubles(w, "test_loss", e->test_loss + from, count);
+    put_doubles(w, "test_accuracy", e->test_accuracy + from, count);
+    put_u64s(w, "dead", e->dead + from, count);
     rlm_write_close(w, '}');
     open_object(w, "steps");
     put_u64(w, "width", f->steps.width);
@@ -199,7 +209,11 @@ static void write_layer(struct rlm_writer *w, const struct rlm_facts *f, const s
     put_u64(w, "born_dead", layer->ledger.born_dead);
     put_u64(w, "deaths", layer->ledger.deaths);
     put_u64(w, "revivals", layer->ledger.revivals);
-    put_u64s(w, "dead_by_epoch", layer->dead_by_epoch, layer->dead_by_epoch ? f->epochs.count : 0);
+    size_t from = first_row(f);
+    if (layer->dead_by_epoch)
+        put_u64s(w, "dead_by_epoch", layer->dead_by_epoch + from, f->epochs.count - from);
+    else
+        put_u64s(w, "dead_by_epoch", NULL, 0);
     put_null(w, "update_ratio");
     put_packed(w, "active", &layer->active);
     put_packed(w, "margin", &layer->margin);
@@ -306,5 +320,7 @@ void rlm_report_json(const struct rlm_facts *facts, struct rlm_strbuf *buffer)
     put_null(w, "autopsy");
     put_null(w, "sweep");
     put_null(w, "forecast");
+    if (facts->first_step > 0)
+        put_u64(w, "since", facts->first_step - 1);
     rlm_write_close(w, '}');
 }

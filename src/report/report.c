@@ -1,23 +1,50 @@
 /* The public face of a report: gather once, print as often as wanted. */
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/engine.h"
 #include "base/error.h"
 #include "report/print.h"
+#include "report/summary.h"
 
 struct relume_report {
     struct rlm_facts facts;
+    struct rlm_summary *summary; /* in place of the facts */
     struct rlm_strbuf text;
 };
 
-relume_status relume_report_create(relume_engine *engine, const char *path, relume_report **result,
-                                   relume_error *error)
+/* What a report is made of. */
+typedef relume_status gatherer(relume_engine *engine, const char *path, uint64_t first_step,
+                               relume_report *report, relume_error *error);
+
+static relume_status gather_whole(relume_engine *engine, const char *path, uint64_t first_step,
+                                  relume_report *report, relume_error *error)
+{
+    return rlm_facts_gather(engine, path, false, first_step, &report->facts, error);
+}
+
+static relume_status gather_live(relume_engine *engine, const char *path, uint64_t first_step,
+                                 relume_report *report, relume_error *error)
+{
+    return rlm_facts_gather(engine, path, true, first_step, &report->facts, error);
+}
+
+static relume_status gather_summary(relume_engine *engine, const char *path, uint64_t first_step,
+                                    relume_report *report, relume_error *error)
+{
+    (void)first_step;
+    return rlm_summary_create(engine, path, &report->summary, error);
+}
+
+static relume_status create(relume_engine *engine, const char *path, gatherer *gather, uint64_t first_step,
+                            relume_report **result, relume_error *error)
 {
     rlm_error_clear(error);
     relume_report *report = rlm_alloc_zero(&engine->allocator, 1, sizeof *report);
     if (!report)
         return rlm_error_memory(error, sizeof *report, "a report");
     report->text.allocator = &engine->allocator;
-    relume_status status = rlm_facts_gather(engine, path, &report->facts, error);
+    relume_status status = gather(engine, path, first_step, report, error);
     if (status == RELUME_OK)
         *result = report;
     else
@@ -25,11 +52,41 @@ relume_status relume_report_create(relume_engine *engine, const char *path, relu
     return status;
 }
 
+relume_status relume_report_create(relume_engine *engine, const char *path, relume_report **report,
+                                   relume_error *error)
+{
+    return create(engine, path, gather_whole, 0, report, error);
+}
+
+relume_status relume_report_create_live(relume_engine *engine, const char *path, uint64_t first_step,
+                                        relume_report **report, relume_error *error)
+{
+    return create(engine, path, gather_live, first_step, report, error);
+}
+
+relume_status relume_report_create_summary(relume_engine *engine, const char *path, relume_report **report,
+                                           relume_error *error)
+{
+    return create(engine, path, gather_summary, 0, report, error);
+}
+
+uint64_t relume_report_get_step(const relume_report *report)
+{
+    return report->summary ? report->summary->step : report->facts.step;
+}
+
+int relume_report_is_final(const relume_report *report)
+{
+    const char *state = report->summary ? report->summary->state : report->facts.state;
+    return strcmp(state, "unfinished") != 0;
+}
+
 void relume_report_destroy(relume_report *report)
 {
     if (!report)
         return;
     rlm_facts_deinit(&report->facts);
+    rlm_summary_destroy(report->summary);
     rlm_strbuf_deinit(&report->text);
     rlm_free(report);
 }
@@ -45,7 +102,11 @@ relume_status relume_report_print(relume_report *report, relume_report_format fo
         *buffer = (struct rlm_strbuf){.allocator = allocator};
     }
     rlm_strbuf_reset(buffer);
-    if (format == RELUME_REPORT_JSON)
+    if (report->summary && format != RELUME_REPORT_JSON)
+        return rlm_error_set(error, RELUME_USAGE, "the summary of a run prints as JSON only");
+    if (report->summary)
+        rlm_summary_json(report->summary, buffer);
+    else if (format == RELUME_REPORT_JSON)
         rlm_report_json(&report->facts, buffer);
     else if (format == RELUME_REPORT_TEXT || format == RELUME_REPORT_ASCII)
         rlm_report_text(&report->facts,

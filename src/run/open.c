@@ -153,7 +153,22 @@ static relume_status open_network(relume_run *run, relume_error *error)
     return open_newest(run, error);
 }
 
-static relume_status open_parts(relume_run *run, relume_error *error)
+/* result.steps becomes the last step at which a census was held. */
+static relume_status go_to_census(relume_run *run, relume_error *error)
+{
+    struct rlm_ending ending;
+    uint64_t step;
+    RLM_TRY(rlm_history_get_ending(&run->history, &ending, error));
+    if (strcmp(ending.status, "finished") == 0)
+        return RELUME_OK;
+    RLM_TRY(rlm_history_get_census_step(&run->history, INT64_MAX, &step, error));
+    if (step == UINT64_MAX)
+        return rlm_error_set(error, RELUME_NOT_FOUND, "%s holds no census yet", run->paths.folder);
+    run->result.steps = step;
+    return RELUME_OK;
+}
+
+static relume_status open_parts(relume_run *run, bool recorded, relume_error *error)
 {
     RLM_TRY(rlm_history_open(&run->history, run->paths.history, false, error));
     RLM_TRY(rlm_history_get_settings(&run->history, &run->settings, error));
@@ -163,15 +178,23 @@ static relume_status open_parts(relume_run *run, relume_error *error)
     run->options.path = run->paths.folder;
     RLM_TRY(rlm_settings_apply(&run->settings, &run->options, error));
     RLM_TRY(open_network(run, error));
+    if (recorded)
+        RLM_TRY(go_to_census(run, error));
     return rlm_run_recall(run, error);
 }
 
 relume_status relume_run_open(relume_engine *engine, const char *path, relume_run **run, relume_error *error)
 {
+    return rlm_run_open(engine, path, false, run, error);
+}
+
+relume_status rlm_run_open(relume_engine *engine, const char *path, bool recorded, relume_run **run,
+                           relume_error *error)
+{
     relume_run *made;
     rlm_error_clear(error);
     RLM_TRY(rlm_run_new(engine, path, &made, error));
-    relume_status status = open_parts(made, error);
+    relume_status status = open_parts(made, recorded, error);
     rlm_history_close(&made->history);
     if (status == RELUME_OK)
         *run = made;

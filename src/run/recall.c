@@ -266,15 +266,12 @@ struct dead_taker {
     size_t layers;
 };
 
-/* A census counts for the ends of all epochs from its own on, until the next one overwrites it. */
 static relume_status take_dead(void *user, struct sqlite3_stmt *row, relume_error *error)
 {
     (void)error;
     struct dead_taker *taker = user;
-    uint64_t layer = rlm_sql_column_u64(row, 1);
-    if (layer == 0 || layer > taker->layers)
-        return RELUME_OK;
-    for (uint64_t epoch = rlm_sql_column_u64(row, 0); epoch <= taker->epochs; epoch++)
+    uint64_t epoch = rlm_sql_column_u64(row, 0), layer = rlm_sql_column_u64(row, 1);
+    if (epoch <= taker->epochs && layer > 0 && layer <= taker->layers)
         taker->dead[epoch * taker->layers + layer - 1] = rlm_sql_column_u64(row, 2);
     return RELUME_OK;
 }
@@ -284,9 +281,9 @@ relume_status rlm_history_get_dead(struct rlm_history *history, uint64_t epochs,
 {
     struct dead_taker taker = {.epochs = epochs, .layers = layers};
     taker.dead = dead;
-    /* the first epoch that ends at or after the census */
+    /* The last census up to each epoch's end, by its key: long runs have many of both. */
     return each_row(history,
-                    "SELECT (SELECT min(epoch) FROM epoch WHERE epoch.step >= census_layer.step), layer, dead"
-                    " FROM census_layer WHERE step <= (SELECT max(step) FROM epoch) ORDER BY step, layer",
+                    "SELECT epoch.epoch, layer, dead FROM epoch JOIN census_layer ON census_layer.step ="
+                    " (SELECT max(step) FROM census WHERE census.step <= epoch.step)",
                     0, take_dead, &taker, error);
 }

@@ -30,8 +30,8 @@ export async function launch() {
 }
 
 /** A page template with facts in it, as the program would write it. */
-export function assemble(template, facts, output) {
-  const text = readFileSync(template, "utf8").replace("@CONNECT@", "'none'").replace("@FACTS@", () => facts);
+export function assemble(template, facts, output, connect = "'none'") {
+  const text = readFileSync(template, "utf8").replace("@CONNECT@", connect).replace("@FACTS@", () => facts);
   writeFileSync(output, text);
   return output;
 }

@@ -4,7 +4,7 @@ import uPlot from "uplot";
 import { colour, el, svg } from "./dom";
 import type { Facts } from "./facts";
 import { count, number, percent, plain } from "./format";
-import { tableFold, type Cell, type Table } from "./table";
+import { refreshFold, tableFold, type Cell, type Table } from "./table";
 
 type Values = (number | null)[];
 
@@ -60,8 +60,18 @@ function gist(chart: Chart, line: Line): string {
   return chart.show(line.values[lastOf(line.values)] ?? null);
 }
 
+/** Takes the values of a newer chart of the same lines; false when its lines are others. */
+function renew(chart: Chart, lines: Line[], newer: Chart): boolean {
+  const fresh = newer.lines.filter((line) => has(line.values));
+  if (fresh.length !== lines.length || fresh.some((line, i) => line.label !== lines[i].label)) return false;
+  fresh.forEach((line, i) => (lines[i].values = line.values));
+  Object.assign(chart, newer, { lines: chart.lines });
+  return true;
+}
+
 /** Chart and table as a figure; null when there is nothing to draw. */
-export function chartFigure(chart: Chart): Drawn | null {
+export function chartFigure(given: Chart): Drawn | null {
+  const chart = { ...given, lines: given.lines.map((line) => ({ ...line })) };
   const lines = chart.lines.filter((line) => has(line.values));
   if (lines.length === 0) return null;
   const table: Table = {
@@ -90,14 +100,30 @@ export function chartFigure(chart: Chart): Drawn | null {
     tabindex: "0",
     "aria-label": `${chart.title}. ${lines.map((l) => `${l.label}: ${gist(chart, l)}${chart.summed ? "" : " at the end"}`).join(", ")}. Arrow keys read values; the table below has all of them.`,
   });
-  const figure = el("figure", {}, el("h3", {}, chart.title), legend, drawing, tableFold(table));
-  if (chart.note) figure.insertBefore(el("p", { class: "quiet" }, chart.note), figure.lastChild);
-  return { figure, draw: () => plot(drawing, chart, lines, read) };
+  const fold = tableFold(table);
+  const note = el("p", { class: "quiet" }, chart.note);
+  const figure = el("figure", {}, el("h3", {}, chart.title), legend, drawing, chart.note ? note : null, fold);
+  const label = drawing.getAttribute("aria-label")!;
+  return {
+    figure,
+    draw: () => plot(drawing, chart, lines, read),
+    update: (newer) => {
+      if (!renew(chart, lines, newer)) return false;
+      note.textContent = chart.note ?? "";
+      drawing.setAttribute("aria-label", label.replace(/: .*/s, "") + ". Arrow keys read values; the table below has all of them.");
+      plots.get(drawing)?.setData(dataOf(chart, lines));
+      if ((plots.get(drawing)?.cursor.idx ?? null) === null) read(null);
+      refreshFold(fold);
+      return true;
+    },
+  };
 }
 
 export interface Drawn {
   figure: HTMLElement;
   draw: () => void;
+  /** Shows newer values of the same lines; false when there are other lines now. */
+  update: (newer: Chart) => boolean;
 }
 
 function axis(show: (value: number) => string, size?: number): uPlot.Axis {
@@ -146,10 +172,13 @@ function series(chart: Chart, line: Line): uPlot.Series {
 
 const plots = new WeakMap<HTMLElement, uPlot>();
 
+function dataOf(chart: Chart, lines: Line[]): uPlot.AlignedData {
+  const mirror = (line: Line) => (chart.mirrored !== undefined && chart.lines[chart.mirrored] === line ? -1 : 1);
+  return [chart.x.values, ...lines.map((l) => l.values.map((v) => (v === null ? null : mirror(l) * v)))] as uPlot.AlignedData;
+}
+
 function plot(drawing: HTMLElement, chart: Chart, lines: Line[], read: (index: number | null) => void): void {
   plots.get(drawing)?.destroy();
-  const mirror = (line: Line) => (chart.mirrored !== undefined && chart.lines[chart.mirrored] === line ? -1 : 1);
-  const data = [chart.x.values, ...lines.map((l) => l.values.map((v) => (v === null ? null : mirror(l) * v)))];
   const shownBy = (v: number) =>
     chart.show(chart.mirrored === undefined ? Number(v.toPrecision(12)) : Math.abs(v)).replace(/\.0+ %$/, " %");
   const u = new uPlot(
@@ -178,7 +207,7 @@ function plot(drawing: HTMLElement, chart: Chart, lines: Line[], read: (index: n
         setCursor: [(p) => read(p.cursor.idx ?? null)],
       },
     },
-    data as uPlot.AlignedData,
+    dataOf(chart, lines),
     drawing,
   );
   plots.set(drawing, u);

@@ -144,4 +144,31 @@ export interface Facts {
   autopsy: Death[] | null;
   sweep: { rows: SweepRow[] } | null;
   forecast: { layers: ForecastLayer[]; safe_learning_rate: number | null } | null;
+  /** A continuation: map, events and rows by epoch hold only what happened after this step. */
+  since?: number;
+}
+
+/** A run in a list, as `relume serve FOLDER` tells it: docs/serve.md. */
+export interface Summary {
+  schema: string;
+  run: string;
+  state: "finished" | "unfinished" | "diverged";
+  step: number;
+  epoch: number;
+  hidden_units: number;
+  samples: number;
+  settings: Record<string, string | null>;
+  epochs: Pick<Epochs, "epoch" | "train_loss" | "test_loss" | "train_accuracy" | "test_accuracy" | "dead">;
+}
+
+export interface Listed {
+  index: number;
+  run: Summary;
+}
+
+export interface RunsFacts {
+  schema: "relume.runs/1";
+  relume: string;
+  mark: number;
+  runs: Listed[];
 }

@@ -1,30 +1,51 @@
 // The page: reads the facts it carries, and lays out the verdict, the curves, the map and one unit's panel.
 
-import { chartFigure, charts, type Drawn } from "./curves";
+import { chartFigure, charts, type Chart, type Drawn } from "./curves";
 import { el, say } from "./dom";
-import type { Facts } from "./facts";
+import type { Facts, RunsFacts } from "./facts";
 import { count, number, percent, plain, plural, short } from "./format";
+import { Follower, ago, isLive } from "./live";
 import { MapView, mapKey, orders, type Order } from "./map";
-import { find, name, unpackModel, type Model, type Unit } from "./model";
+import { extendModel, find, name, unpackModel, type Model, type Unit } from "./model";
 import { forecastChart, sweepChart } from "./outlook";
-import { tableElement, tableFold, type Cell } from "./table";
+import { layOutRuns } from "./runs";
+import { refreshFold, tableElement, tableFold, type Cell } from "./table";
 import { state, unitPanel } from "./unit";
 import { verdictPart } from "./verdict";
 
-/** What must be drawn again when width or colours change. */
+/** What must be drawn again when width or colours change, and when a continuation has come. */
 const redraws: (() => void)[] = [];
+const renewals: (() => void)[] = [];
 
-function chartsSection(id: string, title: string, about: string, drawn: (Drawn | null)[]): HTMLElement | null {
-  const there = drawn.filter((d): d is Drawn => d !== null);
-  if (there.length === 0) return null;
-  redraws.push(() => there.forEach((d) => d.draw()));
-  return el(
-    "section",
-    { "aria-labelledby": id },
-    el("h2", { id }, title),
-    el("p", {}, about),
-    el("div", { class: "charts" }, ...there.map((d) => d.figure)),
+/** Replaces what `make` made by what it makes now, whenever a continuation has come. */
+function renewed<T extends HTMLElement>(make: () => T): T {
+  let element = make();
+  renewals.push(() => {
+    const fresh = make();
+    element.replaceWith(fresh);
+    element = fresh;
+  });
+  return element;
+}
+
+function chartsSection(id: string, title: string, about: string, make: () => (Chart | null)[]): HTMLElement | null {
+  const drawn: (Drawn | null)[] = make().map((chart) => chart && chartFigure(chart));
+  if (!drawn.some((d) => d)) return null;
+  const box = el("div", { class: "charts" }, ...drawn.map((d) => d && d.figure));
+  redraws.push(() => drawn.forEach((d) => d?.draw()));
+  renewals.push(() =>
+    make().forEach((chart, i) => {
+      const old = drawn[i];
+      if (old && chart && old.update(chart)) return;
+      const fresh = chart && chartFigure(chart);
+      const after = drawn.slice(i + 1).find((d) => d)?.figure ?? null;
+      old?.figure.remove();
+      if (fresh) box.insertBefore(fresh.figure, after);
+      drawn[i] = fresh;
+      fresh?.draw();
+    }),
   );
+  return el("section", { "aria-labelledby": id }, el("h2", { id }, title), el("p", {}, about), box);
 }
 
 /** The unit to begin with: the first that was killed, else the one closest to death. */
@@ -64,14 +85,16 @@ function unitsTable(model: Model) {
 
 /** Slider, play, sort and search above the map. */
 function controls(model: Model, view: MapView): HTMLElement {
-  const { step, epoch, accuracy, of } = model.facts.map;
+  const { step, epoch, accuracy } = model.facts.map;
   const { epochs } = model.facts;
-  const last = step.length - 1;
+  let last = step.length - 1;
+  let shownStep: number | undefined;
   const slider = el("input", { type: "range", min: "0", max: String(last), step: "1", value: String(last), id: "epoch" });
   const where = el("output", { for: "epoch" });
   const play = el("button", { type: "button" }, "Play");
   const show = (position: number) => {
     view.position = position;
+    shownStep = step[position];
     slider.value = String(position);
     const row = epochs.step.indexOf(step[position]);
     const tested = row < 0 ? null : epochs.test_accuracy[row];
@@ -113,9 +136,26 @@ function controls(model: Model, view: MapView): HTMLElement {
   });
 
   const time = el("div", { class: "time" }, play, el("label", { for: "epoch", class: "spoken" }, "Epoch"), slider, where);
-  const bar = el("div", { class: "controls" }, last > 0 ? time : null, el("label", { for: "sort" }, "Sort by", sort), form);
+  const bar = el("div", { class: "controls" }, last > 0 || isLive() ? time : null, el("label", { for: "sort" }, "Sort by", sort), form);
   show(last);
-  const thinned = step.length < of ? el("p", { class: "quiet" }, `The map shows ${step.length} of the ${of} censuses held; deaths are counted at all of them.`) : null;
+  const thinned = el("p", { class: "quiet" });
+  const sayThinned = () => {
+    const { of } = model.facts.map;
+    thinned.textContent = step.length < of ? `The map shows ${step.length} of the ${of} censuses held; deaths are counted at all of them.` : "";
+  };
+  sayThinned();
+  // Who looks at the newest census goes on looking at the newest; who looks back stays where he is.
+  let at = step[last];
+  renewals.push(() => {
+    const newest = at === undefined || view.position >= last;
+    at = newest ? step[step.length - 1] : (shownStep ?? step[view.position]);
+    last = step.length - 1;
+    slider.max = String(last);
+    const position = newest ? last : Math.max(0, step.findIndex((s) => s >= at));
+    view.renew();
+    show(position);
+    sayThinned();
+  });
   return el("div", {}, bar, trouble, thinned);
 }
 
@@ -133,7 +173,17 @@ function mapSection(model: Model): HTMLElement {
     if (open.some(Boolean)) panel.scrollTop = 0;
   };
   let key = mapKey();
-  const left = el("div", {}, controls(model, view), key, view.element, unitsTable(model));
+  const table = unitsTable(model);
+  const left = el("div", {}, controls(model, view), key, view.element, table);
+  renewals.push(() => {
+    refreshFold(table);
+    const busy = panel.contains(document.activeElement) || [...panel.querySelectorAll("details")].some((d) => d.open);
+    if (view.chosen && !busy) {
+      const scrolled = panel.scrollTop;
+      show(view.chosen);
+      panel.scrollTop = scrolled;
+    }
+  });
   redraws.push(() => {
     const fresh = mapKey();
     key.replaceWith(fresh);
@@ -153,12 +203,12 @@ function mapSection(model: Model): HTMLElement {
 }
 
 function layersSection(facts: Facts): HTMLElement {
-  const table = tableElement({
+  const table = renewed(() => tableElement({
     name: "layers",
     columns: ["layer", "units", "dead", "nearly dead", "always on", "mute", "mean firing rate", "born dead", "deaths", "revivals"],
     rows: () =>
       facts.layers.map((l): Cell[] => [l.layer, l.units, l.dead, l.nearly_dead, l.always_on, l.mute, l.mean_firing_rate, l.born_dead, l.deaths, l.revivals]),
-  });
+  }));
   return el("section", { "aria-labelledby": "layers-title" }, el("h2", { id: "layers-title" }, "Layers"), table);
 }
 
@@ -200,35 +250,73 @@ function wordsSection(): HTMLElement {
   return el("section", { "aria-labelledby": "words-title" }, el("h2", { id: "words-title" }, "The words"), el("dl", { class: "words-list" }, ...pairs));
 }
 
+/** How old what a live page shows is; null where the server has not been heard lately. */
+let age: number | null = null;
+let sayAge: (() => void) | null = null;
+
 function masthead(facts: Facts): HTMLElement {
-  const { step, epoch } = facts.complete_to;
-  const progress = facts.state === "finished" ? "" : ` · ${facts.state}`;
-  return el(
-    "header",
-    { class: "masthead" },
-    el("span", { class: "mark" }, "relume"),
-    el("span", { class: "quiet" }, el("bdi", {}, short(facts.run, 80)), ` · complete to step ${count(step)}, epoch ${number(epoch)}${progress}`),
-  );
+  const standing = el("span", { class: "live" });
+  const dot = el("span", { class: "dot", "aria-hidden": "true" });
+  const text = el("span");
+  const running = () => isLive() && facts.state === "unfinished";
+  const write = () => {
+    const { step, epoch } = facts.complete_to;
+    const when = !running() ? (facts.state === "finished" ? "" : ` · ${facts.state}`) : age === null ? " · no word from the server" : `, ${ago(age)}`;
+    text.textContent = `complete to step ${count(step)}${running() ? "" : `, epoch ${number(epoch)}`}${when}`;
+    dot.hidden = !running();
+    dot.className = `dot${age === null || age > 60 ? " still" : ""}`;
+  };
+  standing.append(dot, text);
+  sayAge = write;
+  renewals.push(write);
+  write();
+  const back = /^\/run\//.test(location.pathname) && isLive() ? el("a", { href: "/" }, "All runs") : null;
+  return el("header", { class: "masthead" }, el("span", { class: "mark" }, "relume", back), el("span", { class: "quiet" }, el("bdi", {}, short(facts.run, 80)), " · ", standing));
 }
 
-export async function layOut(page: HTMLElement, facts: Facts): Promise<void> {
+const closing = () => (isLive() ? "Served by relume serve; nothing leaves this server." : "This file holds everything it shows and asks nothing of the network.");
+
+export async function layOut(page: HTMLElement, facts: Facts): Promise<Model> {
   const model = await unpackModel(facts);
   document.title = `relume: ${short(facts.run, 60)}`;
-  redraws.length = 0;
+  redraws.length = renewals.length = 0;
   page.replaceChildren(
     ...[
       masthead(facts),
-      verdictPart(facts),
+      renewed(() => verdictPart(facts)),
       layersSection(facts),
-      chartsSection("curves-title", "The course of training", "Read a value with the pointer or with the arrow keys.", charts(facts).map(chartFigure)),
+      chartsSection("curves-title", "The course of training", "Read a value with the pointer or with the arrow keys.", () => charts(facts)),
       mapSection(model),
-      chartsSection("outlook-title", "Other learning rates", "What a sweep or a forecast on the same data found.", [sweepChart(facts), forecastChart(facts)].map((c) => c && chartFigure(c))),
+      chartsSection("outlook-title", "Other learning rates", "What a sweep or a forecast on the same data found.", () => [sweepChart(facts), forecastChart(facts)]),
       settingsSection(facts),
       wordsSection(),
-      el("footer", { class: "quiet" }, `relume ${plain(facts.relume)}. This file holds everything it shows and asks nothing of the network.`),
+      el("footer", { class: "quiet" }, `relume ${plain(facts.relume)}. ${closing()}`),
     ].filter((part): part is HTMLElement => part !== null),
   );
   redraws.forEach((redraw) => redraw());
+  return model;
+}
+
+/** Keeps the page at what the run has come to. */
+function followRun(page: HTMLElement, first: Model): void {
+  let model = first;
+  new Follower("more", () => model.facts.complete_to.step, {
+    more: async (data) => {
+      const more = data as Facts;
+      if (more.since !== model.facts.complete_to.step) throw new Error("a continuation of something else");
+      await extendModel(model, more);
+      renewals.forEach((renew) => renew());
+      document.documentElement.dataset.step = String(model.facts.complete_to.step);
+    },
+    whole: async (facts) => {
+      model = await layOut(page, facts);
+      document.documentElement.dataset.step = String(facts.complete_to.step);
+    },
+    age: (seconds) => {
+      age = seconds;
+      sayAge?.();
+    },
+  });
 }
 
 function redrawLater(): () => void {
@@ -242,7 +330,12 @@ function redrawLater(): () => void {
 async function start(): Promise<void> {
   const page = document.getElementById("page")!;
   try {
-    await layOut(page, JSON.parse(document.getElementById("facts")!.textContent!) as Facts);
+    const facts = JSON.parse(document.getElementById("facts")!.textContent!) as Facts | RunsFacts;
+    if (facts.schema === "relume.runs/1") layOutRuns(page, facts as RunsFacts, redraws);
+    else {
+      const model = await layOut(page, facts as Facts);
+      if (isLive() && model.facts.state === "unfinished") followRun(page, model);
+    }
     let width = page.clientWidth;
     const again = redrawLater();
     new ResizeObserver(() => {

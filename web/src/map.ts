@@ -250,6 +250,7 @@ export class MapView {
   position: number;
   chosen: Unit | null = null;
   private readonly views: FieldView[];
+  private sorting: Order = "row";
 
   constructor(
     private readonly model: Model,
@@ -265,7 +266,14 @@ export class MapView {
   }
 
   order(order: Order): void {
+    this.sorting = order;
     this.views.forEach((view) => view.order(order));
+  }
+
+  /** Takes what a continuation added, and sorts by it. */
+  renew(): void {
+    if (this.sorting !== "row") this.order(this.sorting);
+    this.draw();
   }
 
   measure(): void {

@@ -44,6 +44,7 @@ export interface Detail {
 export interface Model {
   facts: Facts;
   fields: Field[];
+  lives: Lives;
   life: (unit: Unit) => Happening[];
   detail: (unit: Unit) => Detail | null;
   death: (unit: Unit) => Death | null;
@@ -97,23 +98,23 @@ async function unpackField(facts: Facts, index: number): Promise<Field> {
   };
 }
 
-async function unpackLives(facts: Facts, fields: Field[]): Promise<(unit: Unit) => Happening[]> {
-  const e = facts.events;
-  const [layer, unit, kind, after, step] = await Promise.all([e.layer, e.unit, e.kind, e.after_step, e.step].map(unpack));
-  const lives: Map<number, number[]>[] = fields.map(() => new Map());
+type Lives = Map<number, Happening[]>[];
+
+/** Enters events, oldest first, into the units' lives. */
+async function enterEvents(events: Facts["events"], fields: Field[], lives: Lives): Promise<void> {
+  const [layer, unit, kind, after, step] = await Promise.all([events.layer, events.unit, events.kind, events.after_step, events.step].map(unpack));
   for (let i = 0; i < layer.length; i++) {
+    const happening = { kind: kinds[kind[i]], after_step: after[i], step: step[i] };
     const mine = lives[layer[i]].get(unit[i]);
-    if (mine) mine.push(i);
-    else lives[layer[i]].set(unit[i], [i]);
-    fields[layer[i]].died[unit[i]] = kinds[kind[i]] === "revived" ? Infinity : step[i];
+    if (mine) mine.push(happening);
+    else lives[layer[i]].set(unit[i], [happening]);
+    fields[layer[i]].died[unit[i]] = happening.kind === "revived" ? Infinity : step[i];
   }
   for (const field of fields)
     for (let u = 0; u < field.units; u++) {
       if (field.active[u] !== 0) field.died[u] = Infinity;
       else if (field.died[u] === Infinity) field.died[u] = Number.MAX_SAFE_INTEGER; // dead, its event not kept
     }
-  return ({ layer: l, unit: u }) =>
-    (lives[l].get(u) ?? []).map((i) => ({ kind: kinds[kind[i]], after_step: after[i], step: step[i] }));
 }
 
 /** Bins of equal width whose middle edge is 0, without the empty ones at either end. */
@@ -174,10 +175,82 @@ async function unpackSamples(facts: Facts): Promise<Model["sample"]> {
 export async function unpackModel(facts: Facts): Promise<Model> {
   const fields = await Promise.all(facts.layers.map((_, i) => unpackField(facts, i)));
   const deaths = new Map((facts.autopsy ?? []).map((death) => [death.unit, death]));
-  const [life, detail, sample] = await Promise.all([
-    unpackLives(facts, fields),
-    unpackDetails(facts),
-    unpackSamples(facts),
-  ]);
-  return { facts, fields, life, detail, sample, death: (unit) => deaths.get(name(unit)) ?? null };
+  const lives: Lives = fields.map(() => new Map());
+  const [, detail, sample] = await Promise.all([enterEvents(facts.events, fields, lives), unpackDetails(facts), unpackSamples(facts)]);
+  return {
+    facts,
+    fields,
+    lives,
+    life: ({ layer, unit }) => [...(lives[layer].get(unit) ?? [])],
+    detail,
+    sample,
+    death: (unit) => deaths.get(name(unit)) ?? null,
+  };
+}
+
+// ── continuations: what a run that still trains has recorded since ──────────────────────────────────────────────────
+
+// More censuses than this are thinned to every other one, so that a page left open for days does not grow.
+const mostCensuses = 240;
+
+function joined<T extends Numbers>(a: T, b: Numbers): T {
+  const both = new (a.constructor as new (n: number) => T)(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}
+
+/** Every other of `rows` rows of `units`, the first and the last among them. */
+function thinned<T extends Numbers>(values: T, keep: number[], units: number): T {
+  const left = new (values.constructor as new (n: number) => T)(keep.length * units);
+  keep.forEach((row, i) => left.set(values.subarray(row * units, (row + 1) * units), i * units));
+  return left;
+}
+
+async function extendField(model: Model, index: number, more: Facts): Promise<void> {
+  const field = model.fields[index];
+  const fresh = await unpackField(more, index);
+  field.codes = joined(field.codes, fresh.codes);
+  field.counts = field.counts && fresh.counts && joined(field.counts, fresh.counts);
+  field.margins = field.margins && fresh.margins && joined(field.margins, fresh.margins);
+  field.active = fresh.active;
+  field.margin = fresh.margin;
+  field.activation = fresh.activation;
+}
+
+function thin(model: Model): void {
+  const { map } = model.facts;
+  const last = map.step.length - 1;
+  if (last < mostCensuses) return;
+  const keep = map.step.map((_, i) => i).filter((i) => i === last || i % 2 === 0);
+  for (const column of [map.step, map.epoch, map.accuracy] as (number | null)[][]) column.splice(0, column.length, ...keep.map((i) => column[i]));
+  for (const field of model.fields) {
+    field.codes = thinned(field.codes, keep, field.units);
+    field.counts = field.counts && thinned(field.counts, keep, field.units);
+    field.margins = field.margins && thinned(field.margins, keep, field.units);
+  }
+}
+
+/** Adds a continuation to the model. */
+export async function extendModel(model: Model, more: Facts): Promise<void> {
+  const { facts, fields } = model;
+  await Promise.all(fields.map((_, i) => extendField(model, i, more)));
+  await enterEvents(more.events, fields, model.lives);
+  const { state, complete_to, model_step, network, score, ledger, dead, dead_fraction, verdict, steps } = more;
+  Object.assign(facts, { state, complete_to, model_step, network, score, ledger, dead, dead_fraction, verdict, steps });
+  for (const key of Object.keys(facts.epochs) as (keyof Facts["epochs"])[]) (facts.epochs[key] as (number | null)[]).push(...more.epochs[key]);
+  facts.layers.forEach((layer, i) => {
+    const { dead_by_epoch, update_ratio, active, margin, mean_activation, ...now } = more.layers[i];
+    Object.assign(layer, now);
+    layer.dead_by_epoch.push(...dead_by_epoch);
+    layer.update_ratio?.step.push(...(update_ratio?.step ?? []));
+    layer.update_ratio?.log10.push(...(update_ratio?.log10 ?? []));
+    layer.update_ratio ??= update_ratio;
+  });
+  facts.map.step.push(...more.map.step);
+  facts.map.epoch.push(...more.map.epoch);
+  facts.map.accuracy.push(...more.map.accuracy);
+  facts.map.of += more.map.of;
+  for (const key of ["count", "kept", "exact"] as const) facts.events[key] = key === "kept" ? facts.events.kept + more.events.kept : more.events[key];
+  thin(model);
 }

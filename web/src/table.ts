@@ -54,12 +54,21 @@ export function tableElement(table: Table): HTMLElement {
 }
 
 /** A fold that opens into the table. */
-export function tableFold(table: Table): HTMLElement {
+export function tableFold(table: Table): HTMLDetailsElement {
   const fold = el("details", { class: "fold" }, el("summary", {}, "Table", el("span", { class: "spoken" }, ` of ${table.name}`)));
-  fold.addEventListener("toggle", () => {
+  const fill = () => {
     if (!fold.open) return;
+    const scrolled = fold.querySelector(".scroll")?.scrollTop ?? 0;
     fold.querySelector(".table")?.remove();
     fold.append(tableElement(table));
-  });
+    fold.querySelector(".scroll")!.scrollTop = scrolled;
+  };
+  fold.addEventListener("toggle", fill);
+  fills.set(fold, fill);
   return fold;
 }
+
+const fills = new WeakMap<HTMLElement, () => void>();
+
+/** An open table takes the values as they are now. */
+export const refreshFold = (fold: HTMLElement): void => fills.get(fold)?.();

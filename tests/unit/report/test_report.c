@@ -150,7 +150,7 @@ static void test_events(void **state)
     char path[128];
     struct rlm_facts facts;
     relume_error error = {0};
-    assert_ok(rlm_facts_gather(engine, dying_run(path), &facts, &error), error);
+    assert_ok(rlm_facts_gather(engine, dying_run(path), false, 0, &facts, &error), error);
     uint64_t deaths = 0, revivals = 0;
     for (size_t i = 0; i < facts.steps.count; i++) {
         deaths += facts.steps.deaths[i];
@@ -212,7 +212,7 @@ static void test_units(void **state)
     relume_error error = {0};
     relume_report *report = report_of(dying_run(path));
     json_t *json = json_of(report);
-    assert_ok(rlm_facts_gather(engine, path, &facts, &error), error);
+    assert_ok(rlm_facts_gather(engine, path, false, 0, &facts, &error), error);
     size_t units = facts.hidden_units, i = 0;
     assert_int_equal(whole(json, "units.count"), units);
     uint32_t *histogram = unpacked(json, "units.histogram", units * RLM_BINS * 4);
