@@ -125,7 +125,7 @@ static void input_once(const struct rlm_kernels *kernels, struct random *r, size
     enum fill fill = random_fill(r);
     size_t stride = rlm_round_up(features, RLM_LANES) + RLM_LANES * random_below(r, 2);
     size_t panels = rlm_divide_up(batch, RLM_LANES), listed_units, listed_features;
-    uint32_t *unit_list = random_list(r, units, 1, &listed_units);
+    uint32_t *unit_list = random_list(r, units, 0, &listed_units);
     uint32_t *feature_list = random_list(r, features, 1, &listed_features);
     uint16_t *gates = buffer_take(panels * features, sizeof *gates);
     for (size_t i = 0; i < panels * features; i++) {
@@ -176,6 +176,8 @@ static void shapes(const struct rlm_kernels *kernels, struct random *r, size_t r
 void check_backward_weights(const struct rlm_kernels *kernels, struct random *r, size_t rounds)
 {
     shapes(kernels, r, rounds, weights_once);
+    for (size_t i = 0; i < 20; i++)
+        weights_once(kernels, r, 0, 1 + random_below(r, 40), 1 + random_below(r, 40));
 }
 
 void check_backward_input(const struct rlm_kernels *kernels, struct random *r, size_t rounds)
