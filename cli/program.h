@@ -15,6 +15,7 @@ struct cli_program {
     struct cli_term err; /* stderr: narration, progress, errors */
 };
 
+int cmd_bench(struct cli_program *program);
 int cmd_census(struct cli_program *program);
 int cmd_demo(struct cli_program *program);
 int cmd_help(struct cli_program *program);

@@ -181,8 +181,8 @@ const char *const cli_model_forms[] = {
     "a .safetensors file of relume's or with PyTorch's names (0.weight, 0.bias, ...)",
     "a run directory: its final model", NULL};
 
-const struct cli_command *const cli_commands[] = {
-    &demo, &cli_train_command, &census, &predict, &inspect, &report, &help, NULL};
+const struct cli_command *const cli_commands[] = {&demo,   &cli_train_command, &census, &predict, &inspect,
+                                                  &report, &cli_bench_command, &help,   NULL};
 
 const struct cli_command *cli_command_find(const char *name)
 {
