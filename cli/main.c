@@ -14,9 +14,10 @@ static const struct {
     const char *name;
     int (*run)(struct cli_program *program);
 } functions[] = {
-    {"autopsy", cmd_autopsy},   {"census", cmd_census}, {"demo", cmd_demo},       {"explain", cmd_explain},
-    {"forecast", cmd_forecast}, {"help", cmd_help},     {"inspect", cmd_inspect}, {"predict", cmd_predict},
-    {"report", cmd_report},     {"serve", cmd_serve},   {"sweep", cmd_sweep},     {"train", cmd_train},
+    {"autopsy", cmd_autopsy}, {"bench", cmd_bench},       {"census", cmd_census}, {"demo", cmd_demo},
+    {"explain", cmd_explain}, {"forecast", cmd_forecast}, {"help", cmd_help},     {"inspect", cmd_inspect},
+    {"predict", cmd_predict}, {"report", cmd_report},     {"serve", cmd_serve},   {"sweep", cmd_sweep},
+    {"train", cmd_train},
 };
 
 /* A stream closed by the caller (`>&-`) would lend its number to the next file opened, and results would be

@@ -16,6 +16,7 @@ struct cli_program {
 };
 
 int cmd_autopsy(struct cli_program *program);
+int cmd_bench(struct cli_program *program);
 int cmd_census(struct cli_program *program);
 int cmd_demo(struct cli_program *program);
 int cmd_explain(struct cli_program *program);

@@ -59,6 +59,7 @@
 
 /* Commands in files of their own, for cli_commands. */
 extern const struct cli_command cli_autopsy_command;  /* table_autopsy.c */
+extern const struct cli_command cli_bench_command;    /* table_bench.c */
 extern const struct cli_command cli_explain_command;  /* table_explain.c */
 extern const struct cli_command cli_forecast_command; /* table_forecast.c */
 extern const struct cli_command cli_serve_command;    /* table_serve.c */

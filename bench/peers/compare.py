@@ -81,8 +81,10 @@ def run_peer(command, layers, batch, threads, seconds):
 
 
 def run_relume(program, layers, batch, threads, seconds, more):
-    command = [program, "bench", "train", "--layers", layers, "--batch", str(batch), "--threads", str(threads),
-               "--seconds", str(seconds), "--json", *more]
+    inputs, *hidden = layers.split(",")[:-1]
+    data = "digits" if inputs == "64" else "fashion-mnist"  # the peers' 8 x 8 means have the shape of digits
+    command = [program, "bench", "train", "--data", data, "--hidden", ",".join(hidden), "--batch", str(batch),
+               "--threads", str(threads), "--seconds", str(seconds), "--json", *more]
     told = subprocess.run(command, capture_output=True, text=True, check=True)
     result = json.loads(told.stdout)["train"][0]
     return result["samples_per_second"], result["peak_share"]

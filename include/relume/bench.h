@@ -42,6 +42,26 @@ RELUME_API relume_status relume_bench_census(const relume_network *network, cons
                                              const relume_bench_options *options, relume_bench_result *result,
                                              relume_error *error) RELUME_MUST_CHECK;
 
+/* One kernel, alone on one thread: all of a layer's work for one batch. */
+typedef struct relume_bench_kernel {
+    const char *name; /* "forward", "backward_weights" (with the update of plain SGD), "backward_input" */
+    relume_bench_figure seconds; /* of one call */
+    double gflops, peak_share;   /* medians; the peak is that of one thread */
+} relume_bench_kernel;
+
+#define RELUME_BENCH_KERNELS 3
+
+typedef struct relume_bench_shape {
+    size_t batch, in_features, out_features;
+} relume_bench_shape;
+
+/* Times the kernels at the heart of a step on a layer of this shape, with drawn numbers. USAGE for a size of
+ * 0, NO_MEMORY. */
+RELUME_API relume_status relume_bench_kernels(relume_engine *engine, const relume_bench_shape *shape,
+                                              const relume_bench_options *options,
+                                              relume_bench_kernel result[RELUME_BENCH_KERNELS],
+                                              relume_error *error) RELUME_MUST_CHECK;
+
 /* The multiply-add peak of all threads, in GFLOP/s, over some `seconds`. */
 RELUME_API double relume_bench_peak(relume_engine *engine, double seconds);
 

@@ -40,13 +40,21 @@ static size_t feature_at(size_t b, size_t f, size_t batch)
     return (f / RLM_LANES * rlm_round_up(batch, RLM_LANES) + b) * RLM_LANES + f % RLM_LANES;
 }
 
+/* Entry i of a list, which NULL makes the list of all. */
+static size_t listed(const uint32_t *list, size_t i)
+{
+    return list ? list[i] : i;
+}
+
 /* --------------------------------------------------------------------------------------------- forward */
 
 static RLM_REAL pre_activation(const struct RLM_NAME(rlm_forward) * a, size_t b, size_t n)
 {
     RLM_REAL p = 0;
-    for (size_t k = 0; k < a->in_features; k++)
+    for (size_t i = 0; i < (a->inputs ? a->input_count : a->in_features); i++) {
+        size_t k = listed(a->inputs, i);
         p = FMA(a->x[sample_at(b, k, a->in_features)], a->weight[n * a->stride + k], p);
+    }
     return p + a->bias[n];
 }
 
@@ -163,18 +171,19 @@ static void backward_weights(const struct RLM_NAME(rlm_backward_weights) * a, si
                              size_t unit_end)
 {
     for (size_t n = unit_begin; n < unit_end; n++) {
+        size_t row = listed(a->units, n);
         for (size_t k = 0; k < a->in_features; k++) {
             RLM_REAL g = 0;
             for (size_t b = 0; b < a->batch; b++)
                 g = FMA(a->dz[sample_at(b, n, a->out_features)], a->x_features[feature_at(b, k, a->batch)],
                         g);
-            update(&a->weight_update, g + 0, n * a->stride + k, a->weight, a->weight_s1, a->weight_s2,
+            update(&a->weight_update, g + 0, row * a->stride + k, a->weight, a->weight_s1, a->weight_s2,
                    a->dweight);
         }
         RLM_REAL g = 0;
         for (size_t b = 0; b < a->batch; b++)
             g += a->dz[sample_at(b, n, a->out_features)];
-        update(&a->bias_update, g + 0, n, a->bias, a->bias_s1, a->bias_s2, a->dbias);
+        update(&a->bias_update, g + 0, row, a->bias, a->bias_s1, a->bias_s2, a->dbias);
     }
 }
 
@@ -183,11 +192,14 @@ static void backward_input(const struct RLM_NAME(rlm_backward_input) * a, size_t
 {
     for (size_t k = feature_begin; k < feature_end; k++)
         for (size_t b = 0; b < rlm_round_up(a->batch, RLM_LANES); b++) {
-            uint16_t open = a->gates ? a->gates[b / RLM_LANES * a->in_features + k] : UINT16_MAX;
+            size_t feature = listed(a->features, k);
+            size_t all = a->features ? a->gate_features : a->in_features;
+            uint16_t open = a->gates ? a->gates[b / RLM_LANES * all + feature] : UINT16_MAX;
             RLM_REAL dx = 0;
             if (b < a->batch && (open >> b % RLM_LANES & 1)) {
                 for (size_t n = 0; n < a->out_features; n++)
-                    dx = FMA(a->dz[sample_at(b, n, a->out_features)], a->weight[n * a->stride + k], dx);
+                    dx = FMA(a->dz[sample_at(b, n, a->out_features)],
+                             a->weight[listed(a->units, n) * a->stride + feature], dx);
                 dx += 0;
             }
             a->dx[sample_at(b, k, a->in_features)] = dx;

@@ -30,6 +30,8 @@ static void layer_layout(struct rlm_arena *arena, struct rlm_pass_layer *layer, 
         layer->gates = rlm_arena_take(arena, elements / RLM_LANES, sizeof(uint16_t));
     if (wants & RLM_PASS_ACTIVE)
         layer->active = rlm_arena_take(arena, units, sizeof(uint32_t));
+    if (wants & RLM_PASS_LIVE)
+        layer->live = rlm_arena_take(arena, units, sizeof(uint32_t));
     if (wants & RLM_PASS_MARGIN)
         layer->margin = rlm_arena_take(arena, units, sizeof(float));
     if (wants & RLM_PASS_SUM)
@@ -127,6 +129,28 @@ static void batch_pack(struct rlm_pass *pass, const struct rlm_batch *batch)
                   &region);
 }
 
+/* Lists cost little beside what they save: the sums of forward and dW are as fast with a list of all units as
+ * without, those of dX need the weights packed number by number, which a small batch does not make up for.
+ * Measured: docs/performance.md. */
+#define LIST_PAYS(live, units, batch) ((live)*16 <= (units) * ((batch) > 64 ? 15 : 12))
+
+/* Sorts a layer's units by whether the batch opened them. */
+static void live_list(struct rlm_pass_layer *layer, size_t units, size_t batch)
+{
+    size_t live = 0, dead = 0;
+    for (size_t n = 0; n < units; n++)
+        live += layer->active[n] > 0;
+    layer->live_count = live;
+    layer->listed = LIST_PAYS(live, units, batch);
+    if (!layer->listed)
+        return;
+    for (size_t n = 0; n < units; n++)
+        if (layer->active[n] > 0)
+            layer->live[n - dead] = (uint32_t)n;
+        else
+            layer->live[live + dead++] = (uint32_t)n;
+}
+
 struct forward_region {
     const struct rlm_kernels *kernels;
     struct rlm_forward arguments;
@@ -149,7 +173,10 @@ static bool layer_forward(struct rlm_pass *pass, size_t index)
 {
     const relume_network *network = pass->network;
     const struct rlm_layer *layer = &network->layers[index];
-    const struct rlm_pass_layer *kept = &pass->layer[index];
+    struct rlm_pass_layer *kept = &pass->layer[index];
+    const struct rlm_pass_layer *below = index > 0 ? kept - 1 : NULL;
+    bool listed = below && below->listed;
+    size_t steps = listed ? below->live_count : layer->in_features;
     struct forward_region region = {
         .kernels = network->kernels,
         .arguments = {.batch = pass->batch,
@@ -158,6 +185,8 @@ static bool layer_forward(struct rlm_pass *pass, size_t index)
                       .x = layer_input(pass, index),
                       .weight = layer->weight,
                       .stride = layer->stride,
+                      .inputs = listed ? below->live : NULL,
+                      .input_count = steps,
                       .bias = layer->bias,
                       .z = kept->z,
                       .z_features = kept->z_features,
@@ -168,8 +197,10 @@ static bool layer_forward(struct rlm_pass *pass, size_t index)
                       .sum = kept->sum},
     };
     atomic_init(&region.finite, true);
-    rlm_range_run(network->engine->pool, layer->out_features,
-                  pass->batch * layer->in_features * layer->out_features, forward_range, &region);
+    rlm_range_run(network->engine->pool, layer->out_features, pass->batch * steps * layer->out_features,
+                  forward_range, &region);
+    if (kept->live)
+        live_list(kept, layer->out_features, pass->batch);
     return atomic_load_explicit(&region.finite, memory_order_relaxed);
 }
 

@@ -15,11 +15,13 @@
 
 /* What a pass keeps of every hidden layer beside its activations; or-ed together. */
 enum rlm_pass_want {
-    RLM_PASS_GATES = 1,    /* gates: one bit a sample and unit */
-    RLM_PASS_ACTIVE = 2,   /* active: open gates of this batch, a count a unit; each run sets it anew */
-    RLM_PASS_MARGIN = 4,   /* margin: largest pre-activation since rlm_pass_reset */
-    RLM_PASS_SUM = 8,      /* sum: activations added up since rlm_pass_reset, 16 lanes a unit */
-    RLM_PASS_FEATURES = 16 /* x_features, z_features: inputs of each layer as feature panels */
+    RLM_PASS_GATES = 1,     /* gates: one bit a sample and unit */
+    RLM_PASS_ACTIVE = 2,    /* active: open gates of this batch, a count a unit; each run sets it anew */
+    RLM_PASS_MARGIN = 4,    /* margin: largest pre-activation since rlm_pass_reset */
+    RLM_PASS_SUM = 8,       /* sum: activations added up since rlm_pass_reset, 16 lanes a unit */
+    RLM_PASS_FEATURES = 16, /* x_features, z_features: inputs of each layer as feature panels */
+    RLM_PASS_LIVE = 32 /* with ACTIVE: live and dead units of each batch, the dead ones left out of the next
+                          layer's sums where that pays */
 };
 
 /* Buffers of one layer; NULL where not wanted, and beyond z always NULL for the last layer. */
@@ -29,6 +31,10 @@ struct rlm_pass_layer {
     uint16_t *gates;   /* [⌈batch/16⌉][out_features] */
     uint32_t *active;  /* [out_features] */
     float *margin;     /* [out_features] */
+    uint32_t *live; /* [out_features]: the units that some sample of this batch opened, ascending, then those
+                       that none did, ascending */
+    size_t live_count;
+    bool listed; /* leaving out the others pays */
     double *sum; /* [out_features][16]: lane b % 16 holds the samples at place b of their batch, in order */
 };
 

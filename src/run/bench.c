@@ -12,9 +12,9 @@
 #include "kernels/peak.h"
 #include "network/network.h"
 #include "relume/census.h"
+#include "run/bench.h"
 #include "train/trainer.h"
 
-#define MAX_REPEATS 101
 #define MAX_THREADS 256   /* whose peak is added up */
 #define PEAK_SECONDS 0.02 /* of each peak measurement between two pieces */
 
@@ -69,9 +69,9 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static relume_bench_figure figure_of(const double *values, size_t count)
+relume_bench_figure rlm_bench_figure(const double *values, size_t count)
 {
-    double sorted[MAX_REPEATS] = {0};
+    double sorted[RLM_BENCH_REPEATS] = {0};
     for (size_t i = 0; i < count; i++)
         sorted[i] = values[i];
     qsort(sorted, count, sizeof *sorted, compare_doubles);
@@ -93,14 +93,21 @@ static double work_for(struct workload *workload, double seconds, uint64_t *roun
     return samples / spent;
 }
 
+relume_status rlm_bench_check(const relume_bench_options *options, relume_error *error)
+{
+    if (!(options->seconds > 0.0) || options->repeats == 0 || options->repeats > RLM_BENCH_REPEATS)
+        return rlm_error_set(error, RELUME_USAGE,
+                             "a benchmark wants seconds above 0 and 1 to %d repeats, found %g and %zu",
+                             RLM_BENCH_REPEATS, options->seconds, options->repeats);
+    return RELUME_OK;
+}
+
 static relume_status measure(struct workload *workload, const relume_bench_options *options,
                              relume_bench_result *result, relume_error *error)
 {
-    if (!(options->seconds > 0.0) || options->repeats == 0 || options->repeats > MAX_REPEATS)
-        return rlm_error_set(error, RELUME_USAGE,
-                             "a benchmark wants seconds above 0 and 1 to %d repeats, found %g and %zu",
-                             MAX_REPEATS, options->seconds, options->repeats);
-    double rate[MAX_REPEATS], gflops[MAX_REPEATS], peak[MAX_REPEATS], share[MAX_REPEATS];
+    RLM_TRY(rlm_bench_check(options, error));
+    double rate[RLM_BENCH_REPEATS], gflops[RLM_BENCH_REPEATS], peak[RLM_BENCH_REPEATS],
+        share[RLM_BENCH_REPEATS];
     relume_bench_result made = {0};
     uint64_t warm = 0;
     if (work_for(workload, options->seconds / 6.0, &warm, error) == 0.0)
@@ -114,10 +121,10 @@ static relume_status measure(struct workload *workload, const relume_bench_optio
         gflops[i] = rate[i] * workload->flop_per_sample * 1e-9;
         share[i] = gflops[i] / peak[i];
     }
-    made.samples_per_second = figure_of(rate, options->repeats);
-    made.gflops = figure_of(gflops, options->repeats);
-    made.peak_gflops = figure_of(peak, options->repeats);
-    made.peak_share = figure_of(share, options->repeats).median;
+    made.samples_per_second = rlm_bench_figure(rate, options->repeats);
+    made.gflops = rlm_bench_figure(gflops, options->repeats);
+    made.peak_gflops = rlm_bench_figure(peak, options->repeats);
+    made.peak_share = rlm_bench_figure(share, options->repeats).median;
     *result = made;
     return RELUME_OK;
 }

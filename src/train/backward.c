@@ -44,38 +44,35 @@ void rlm_backward_deinit(struct rlm_backward *backward)
 struct weights_region {
     const struct rlm_kernels *kernels;
     struct rlm_backward_weights arguments;
-    const uint32_t *active; /* open gates a unit; NULL: no unit may be passed over */
 };
 
-static bool block_active(const uint32_t *active, size_t begin, size_t end)
-{
-    uint32_t any = 0;
-    for (size_t n = begin; n < end; n++)
-        any |= active[n];
-    return any != 0;
-}
-
-/* Units that no sample of the batch opened have a gradient of +0; plain SGD then leaves w + (−lr · 0) = w as
- * it is, to the bit. So whole blocks of such units are left out. */
 static void weights_range(void *context, size_t begin, size_t end)
 {
     const struct weights_region *region = context;
-    size_t from = begin;
-    for (size_t block = begin; region->active && block < end; block += RLM_LANES) {
-        size_t block_end = rlm_size_min(block + RLM_LANES, end);
-        if (block_active(region->active, block, block_end))
-            continue;
-        if (from < block)
-            region->kernels->backward_weights(&region->arguments, from, block);
-        from = block_end;
-    }
-    if (from < end)
-        region->kernels->backward_weights(&region->arguments, from, end);
+    region->kernels->backward_weights(&region->arguments, begin, end);
 }
 
+/* A gradient of +0 changes nothing under plain SGD: w + (−lr · 0) = w, to the bit. */
 static bool update_is_idle_at_zero(const struct rlm_update *update)
 {
     return update->kind == RLM_UPDATE_SGD && update->decay == 0.0f;
+}
+
+/* Where the layer's dead units were left out of dz, their gradient is +0: a sum over no samples. Whatever
+ * else moves them (momentum, decay) still does. */
+static void dead_weights(const struct rlm_pass *pass, size_t index, struct weights_region *region)
+{
+    const struct rlm_pass_layer *kept = &pass->layer[index];
+    const struct rlm_layer *layer = &pass->network->layers[index];
+    if (update_is_idle_at_zero(&region->arguments.weight_update) &&
+        update_is_idle_at_zero(&region->arguments.bias_update))
+        return;
+    region->arguments.batch = 0;
+    region->arguments.units = kept->live + kept->live_count;
+    region->arguments.out_features = layer->out_features - kept->live_count;
+    /* an element's update costs some eight multiply-adds: it is read and written from far away */
+    rlm_range_run(pass->network->engine->pool, region->arguments.out_features,
+                  region->arguments.out_features * layer->in_features * 8, weights_range, region);
 }
 
 static void layer_weights(const struct rlm_backward *backward, const struct rlm_pass *pass, size_t index,
@@ -83,14 +80,16 @@ static void layer_weights(const struct rlm_backward *backward, const struct rlm_
 {
     const relume_network *network = pass->network;
     const struct rlm_layer *layer = &network->layers[index];
+    const struct rlm_pass_layer *kept = &pass->layer[index];
     const struct rlm_layer_update *update = &backward->layer[index];
     struct weights_region region = {
         .kernels = network->kernels,
         .arguments = {.batch = pass->batch,
                       .in_features = layer->in_features,
-                      .out_features = layer->out_features,
+                      .out_features = kept->listed ? kept->live_count : layer->out_features,
                       .dz = dz,
                       .x_features = index == 0 ? pass->x_features : pass->layer[index - 1].z_features,
+                      .units = kept->listed ? kept->live : NULL,
                       .weight_update = update->weight,
                       .bias_update = update->bias,
                       .stride = layer->stride,
@@ -103,10 +102,10 @@ static void layer_weights(const struct rlm_backward *backward, const struct rlm_
                       .dweight = update->dweight,
                       .dbias = update->dbias},
     };
-    if (!backward->dense && update_is_idle_at_zero(&update->weight) && update_is_idle_at_zero(&update->bias))
-        region.active = pass->layer[index].active;
-    rlm_range_run(network->engine->pool, layer->out_features,
-                  pass->batch * layer->in_features * layer->out_features, weights_range, &region);
+    rlm_range_run(network->engine->pool, region.arguments.out_features,
+                  pass->batch * layer->in_features * region.arguments.out_features, weights_range, &region);
+    if (kept->listed)
+        dead_weights(pass, index, &region);
 }
 
 struct input_region {
@@ -124,19 +123,24 @@ static void layer_input_gradient(const struct rlm_pass *pass, size_t index, cons
 {
     const relume_network *network = pass->network;
     const struct rlm_layer *layer = &network->layers[index];
+    const struct rlm_pass_layer *kept = &pass->layer[index], *below = kept - 1;
     struct input_region region = {
         .kernels = network->kernels,
         .arguments = {.batch = pass->batch,
-                      .in_features = layer->in_features,
-                      .out_features = layer->out_features,
+                      .in_features = below->listed ? below->live_count : layer->in_features,
+                      .out_features = kept->listed ? kept->live_count : layer->out_features,
                       .dz = dz,
                       .weight = layer->weight,
                       .stride = layer->stride,
-                      .gates = pass->layer[index - 1].gates,
+                      .units = kept->listed ? kept->live : NULL,
+                      .features = below->listed ? below->live : NULL,
+                      .gates = below->gates,
+                      .gate_features = layer->in_features,
                       .dx = dx},
     };
-    rlm_range_run(network->engine->pool, layer->in_features,
-                  pass->batch * layer->in_features * layer->out_features, input_range, &region);
+    rlm_range_run(network->engine->pool, region.arguments.in_features,
+                  pass->batch * region.arguments.in_features * region.arguments.out_features, input_range,
+                  &region);
 }
 
 void rlm_backward_run(struct rlm_backward *backward, const struct rlm_pass *pass)

@@ -3,7 +3,9 @@
  *     dlogits ─ out ─> dz ─ h2 ─> dz ─ h1
  *                 │        │        └ each layer: its input's gradient with the weights as they are, then its
  * own update, update   update     which happens inside the kernel while the gradient is in registers
- */
+ *
+ * Units that the pass lists as dead in this batch have no column in dz: their gradients are 0 whatever comes
+ * from above, so they are left out of the next sums, and of their own. */
 #ifndef RLM_TRAIN_BACKWARD_H
 #define RLM_TRAIN_BACKWARD_H
 
@@ -20,7 +22,6 @@ struct rlm_layer_update {
 struct rlm_backward {
     float *dlogits;                 /* sample panels [batch, outputs]: the loss writes them here */
     struct rlm_layer_update *layer; /* [layers], set by the caller */
-    bool dense;                     /* do not pass over units whose update is known to change nothing */
     /* private */
     float *dz[2]; /* sample panels [batch, widest layer], taking turns */
     struct rlm_arena arena;

@@ -196,6 +196,8 @@ static relume_status trainer_allocate(relume_trainer *trainer, const relume_trai
 {
     const relume_network *network = trainer->network;
     unsigned wants = RLM_PASS_GATES | RLM_PASS_ACTIVE | RLM_PASS_FEATURES;
+    if (!options->dense)
+        wants |= RLM_PASS_LIVE;
     RLM_TRY(rlm_pass_init(&trainer->pass, network, trainer->batch_size, wants, error));
     RLM_TRY(rlm_loss_init(&trainer->loss, network, trainer->dataset, trainer->batch_size, error));
     RLM_TRY(rlm_backward_init(&trainer->backward, network, trainer->batch_size, error));
@@ -206,7 +208,6 @@ static relume_status trainer_allocate(relume_trainer *trainer, const relume_trai
     trainer_layout(&trainer->arena, trainer, options);
     updates_connect(trainer);
     views_connect(trainer);
-    trainer->backward.dense = options->dense != 0;
     return RELUME_OK;
 }
 

@@ -91,26 +91,28 @@ static void weights_once(const struct rlm_kernels *kernels, struct random *r, si
 {
     char shape[128];
     enum fill fill = random_fill(r);
-    size_t stride = rlm_round_up(features, RLM_LANES) + RLM_LANES * random_below(r, 2);
+    size_t stride = rlm_round_up(features, RLM_LANES) + RLM_LANES * random_below(r, 2), listed;
+    uint32_t *list = random_list(r, units, 1, &listed);
     float *x = sample_panels(r, fill, batch, features);
     struct rlm_backward_weights a = {
         .batch = batch,
         .in_features = features,
-        .out_features = units,
-        .dz = sample_panels(r, random_one_in(r, 2) ? fill : FILL_SPARSE, batch, units),
+        .out_features = listed,
+        .units = list,
+        .dz = sample_panels(r, random_one_in(r, 2) ? fill : FILL_SPARSE, batch, listed),
         .x_features = feature_panels(x, batch, features),
         .weight_update = random_update(r),
         .bias_update = random_update(r),
         .stride = stride,
     };
-    snprintf(shape, sizeof shape, "batch %zu, in %zu, out %zu, fill %d, updates %d %d", batch, features,
-             units, (int)fill, (int)a.weight_update.kind, (int)a.bias_update.kind);
+    snprintf(shape, sizeof shape, "batch %zu, in %zu, out %zu of %zu, fill %d, updates %d %d", batch,
+             features, listed, units, (int)fill, (int)a.weight_update.kind, (int)a.bias_update.kind);
     struct parameters w = parameters_take(r, units, features, stride),
                       b = parameters_take(r, 1, units, units);
     set_parameters(&a, &w, &b, false);
-    rlm_kernels_ref.backward_weights(&a, 0, units);
+    rlm_kernels_ref.backward_weights(&a, 0, listed);
     set_parameters(&a, &w, &b, true);
-    in_ranges(r, units, weights_range, &(struct job){kernels, &a});
+    in_ranges(r, listed, weights_range, &(struct job){kernels, &a});
     parameters_compare(&w, "backward_weights: weight", shape);
     parameters_compare(&b, "backward_weights: bias", shape);
     buffers_release();
@@ -122,7 +124,9 @@ static void input_once(const struct rlm_kernels *kernels, struct random *r, size
     char shape[128];
     enum fill fill = random_fill(r);
     size_t stride = rlm_round_up(features, RLM_LANES) + RLM_LANES * random_below(r, 2);
-    size_t panels = rlm_divide_up(batch, RLM_LANES);
+    size_t panels = rlm_divide_up(batch, RLM_LANES), listed_units, listed_features;
+    uint32_t *unit_list = random_list(r, units, 0, &listed_units);
+    uint32_t *feature_list = random_list(r, features, 1, &listed_features);
     uint16_t *gates = buffer_take(panels * features, sizeof *gates);
     for (size_t i = 0; i < panels * features; i++) {
         unsigned samples = (1u << rlm_size_min(batch - i / features * RLM_LANES, RLM_LANES)) - 1;
@@ -130,20 +134,23 @@ static void input_once(const struct rlm_kernels *kernels, struct random *r, size
     }
     struct rlm_backward_input a = {
         .batch = batch,
-        .in_features = features,
-        .out_features = units,
-        .dz = sample_panels(r, fill, batch, units),
+        .in_features = listed_features,
+        .out_features = listed_units,
+        .units = unit_list,
+        .features = feature_list,
+        .gate_features = features,
+        .dz = sample_panels(r, fill, batch, listed_units),
         .weight = weight_matrix(r, random_one_in(r, 2) ? fill : FILL_PLAIN, units, features, stride),
         .stride = stride,
         .gates = random_one_in(r, 4) ? NULL : gates,
     };
-    snprintf(shape, sizeof shape, "batch %zu, in %zu, out %zu, fill %d, gates %d", batch, features, units,
-             (int)fill, a.gates != NULL);
-    struct pair dx = pair_of(NULL, sample_panels_size(batch, features), sizeof(float));
+    snprintf(shape, sizeof shape, "batch %zu, in %zu of %zu, out %zu of %zu, fill %d, gates %d", batch,
+             listed_features, features, listed_units, units, (int)fill, a.gates != NULL);
+    struct pair dx = pair_of(NULL, sample_panels_size(batch, listed_features), sizeof(float));
     a.dx = dx.want;
-    rlm_kernels_ref.backward_input(&a, 0, features);
+    rlm_kernels_ref.backward_input(&a, 0, listed_features);
     a.dx = dx.got;
-    in_ranges(r, features, input_range, &(struct job){kernels, &a});
+    in_ranges(r, listed_features, input_range, &(struct job){kernels, &a});
     pair_compare(&dx, "backward_input", "dx", shape);
     buffers_release();
 }
@@ -169,6 +176,8 @@ static void shapes(const struct rlm_kernels *kernels, struct random *r, size_t r
 void check_backward_weights(const struct rlm_kernels *kernels, struct random *r, size_t rounds)
 {
     shapes(kernels, r, rounds, weights_once);
+    for (size_t i = 0; i < 20; i++)
+        weights_once(kernels, r, 0, 1 + random_below(r, 40), 1 + random_below(r, 40));
 }
 
 void check_backward_input(const struct rlm_kernels *kernels, struct random *r, size_t rounds)

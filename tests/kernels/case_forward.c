@@ -90,8 +90,9 @@ static void once(const struct rlm_kernels *kernels, struct random *r, size_t bat
         .bias = biases(r, fill, units),
         .relu = !random_one_in(r, 4),
     };
-    snprintf(shape, sizeof shape, "batch %zu, in %zu, out %zu, fill %d, relu %d, wanted %u", batch, features,
-             units, (int)fill, a.relu, wanted);
+    a.inputs = random_list(r, features, 0, &a.input_count);
+    snprintf(shape, sizeof shape, "batch %zu, in %zu (%zu used), out %zu, fill %d, relu %d, wanted %u", batch,
+             features, a.input_count, units, (int)fill, a.relu, wanted);
     struct outputs o = outputs_take(r, batch, units);
     outputs_set(&a, &o, false, wanted);
     bool finite = rlm_kernels_ref.forward(&a, 0, units);

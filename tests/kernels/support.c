@@ -216,6 +216,22 @@ float *weight_matrix(struct random *r, enum fill fill, size_t rows, size_t colum
     return w;
 }
 
+uint32_t *random_list(struct random *r, size_t end, size_t least, size_t *count)
+{
+    size_t one_in = 1 + random_below(r, 8), got = 0;
+    *count = end;
+    if (random_one_in(r, 2))
+        return NULL;
+    uint32_t *picked = buffer_take(end, sizeof *picked);
+    for (size_t i = 0; i < end; i++)
+        if (random_one_in(r, one_in) || end - i <= least - rlm_size_min(least, got))
+            picked[got++] = (uint32_t)i;
+    uint32_t *list = buffer_take(got, sizeof *list); /* one that ends at its last entry */
+    memcpy(list, picked, got * sizeof *list);
+    *count = got;
+    return list;
+}
+
 size_t random_dimension(struct random *r, size_t most)
 {
     static const size_t near[] = {1, 4, 6, 8, 12, 14, 16, 24, 28, 32, 48, 64, 96, 112, 128, 256, 1024};

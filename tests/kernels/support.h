@@ -57,6 +57,10 @@ size_t feature_panels_size(size_t batch, size_t features);
 /* A weight matrix [rows, stride] with zeros from column `columns` on. */
 float *weight_matrix(struct random *r, enum fill fill, size_t rows, size_t columns, size_t stride);
 
+/* Ascending numbers below `end`: each with a chance that is the same for all of one list, at least `least` of
+ * them. Sets *count. NULL, with *count = end, for the list of all. */
+uint32_t *random_list(struct random *r, size_t end, size_t least, size_t *count);
+
 /* A dimension from 1 to most, oftenest near the widths of vectors, panels and tiles. */
 size_t random_dimension(struct random *r, size_t most);
 /* Calls `range(context, begin, end)` on pieces of [0, end) cut at multiples of 16, in a random order of two
