@@ -13,9 +13,9 @@
 static const struct {
     const char *name;
     int (*run)(struct cli_program *program);
-} functions[] = {{"census", cmd_census},   {"demo", cmd_demo},       {"help", cmd_help},
-                 {"inspect", cmd_inspect}, {"predict", cmd_predict}, {"report", cmd_report},
-                 {"train", cmd_train}};
+} functions[] = {{"census", cmd_census}, {"demo", cmd_demo},       {"gradcheck", cmd_gradcheck},
+                 {"help", cmd_help},     {"inspect", cmd_inspect}, {"predict", cmd_predict},
+                 {"report", cmd_report}, {"train", cmd_train}};
 
 /* A stream closed by the caller (`>&-`) would lend its number to the next file opened, and results would be
  * written into it. Put something harmless there: neither reading it nor writing it works. */

@@ -16,6 +16,7 @@ struct cli_program {
 
 int cmd_census(struct cli_program *program);
 int cmd_demo(struct cli_program *program);
+int cmd_gradcheck(struct cli_program *program);
 int cmd_help(struct cli_program *program);
 int cmd_inspect(struct cli_program *program);
 int cmd_predict(struct cli_program *program);

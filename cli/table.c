@@ -182,7 +182,7 @@ const char *const cli_model_forms[] = {
     "a run directory: its final model", NULL};
 
 const struct cli_command *const cli_commands[] = {
-    &demo, &cli_train_command, &census, &predict, &inspect, &report, &help, NULL};
+    &demo, &cli_train_command, &census, &predict, &inspect, &report, &cli_gradcheck_command, &help, NULL};
 
 const struct cli_command *cli_command_find(const char *name)
 {

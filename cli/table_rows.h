@@ -58,6 +58,7 @@
     }
 
 /* Commands in files of their own, for cli_commands. */
-extern const struct cli_command cli_train_command; /* table_train.c */
+extern const struct cli_command cli_gradcheck_command; /* table_gradcheck.c */
+extern const struct cli_command cli_train_command;     /* table_train.c */
 
 #endif
