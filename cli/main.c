@@ -33,7 +33,7 @@ static int print_version(struct cli_program *program)
     relume_error error;
     printf("relume %s\n", relume_version());
     if (relume_engine_create(NULL, &engine, &error) != RELUME_OK)
-        return cli_misuse(&program->err, NULL, error.message);
+        return cli_fail(program, &error);
     printf("CPU level: %s (%s)\n", relume_engine_get_kernel(engine), relume_engine_get_kernel_reason(engine));
     printf("threads: %zu (%s)\n", relume_engine_get_threads(engine),
            relume_engine_get_threads_reason(engine));
