@@ -196,37 +196,49 @@ bool cli_print_units_table(const struct cli_term *term, const relume_census *cen
 
 enum { SPARK_COLUMNS = 20, MOST_EPOCHS = 1 << 20 };
 
-/* The layer's dead share by epoch; NULL with count 0 when there is none or no memory. The caller frees it. */
-static double *dead_shares(const relume_run *run, size_t layer, size_t *count)
+/* The layer's dead share by epoch, which the caller frees; count 0 when there is none. False when memory is
+ * out. */
+static bool dead_shares(const relume_run *run, size_t layer, double **share, size_t *count)
 {
+    *share = NULL;
     *count = relume_run_get_dead_share(run, layer, NULL, 0);
-    double *share = *count > 0 && *count < MOST_EPOCHS ? malloc(*count * sizeof *share) : NULL;
-    *count = share ? relume_run_get_dead_share(run, layer, share, *count) : 0;
-    return share;
+    if (*count == 0 || *count >= MOST_EPOCHS) {
+        *count = 0;
+        return true;
+    }
+    *share = malloc(*count * sizeof **share);
+    if (*share)
+        *count = relume_run_get_dead_share(run, layer, *share, *count);
+    return *share != NULL;
 }
 
-static double highest_share(const relume_run *run, size_t layers)
+static bool highest_share(const relume_run *run, size_t layers, double *top)
 {
-    double top = 0;
+    *top = 0;
     for (size_t i = 0; i < layers; i++) {
         size_t count;
-        double *share = dead_shares(run, i, &count);
+        double *share;
+        if (!dead_shares(run, i, &share, &count))
+            return false;
         for (size_t k = 0; k < count; k++)
-            top = share[k] > top ? share[k] : top;
+            *top = share[k] > *top ? share[k] : *top;
         free(share);
     }
-    return top;
+    return true;
 }
 
-static void set_sparkline(struct cli_columns *table, size_t column, const struct cli_term *term,
+static bool set_sparkline(struct cli_columns *table, size_t column, const struct cli_term *term,
                           const relume_run *run, size_t layer, double top)
 {
     char text[3 * SPARK_COLUMNS + 1];
     size_t count;
-    double *share = dead_shares(run, layer, &count);
+    double *share;
+    if (!dead_shares(run, layer, &share, &count))
+        return false;
     cli_sparkline(term, share, count, top, SPARK_COLUMNS, text);
     cli_columns_set(table, column, CLI_PLAIN, "%s", text);
     free(share);
+    return true;
 }
 
 static void set_layer_account(struct cli_columns *table, const relume_layer_account *layer)
@@ -244,8 +256,10 @@ static bool fill_run_table(struct cli_columns *table, const struct cli_term *ter
     const relume_census *census = relume_run_get_census(run);
     size_t layers = relume_network_get_layers(network),
            hidden = census ? relume_census_get_layers(census) : 0;
-    double top = highest_share(run, layers - 1);
+    double top;
     relume_layer_account total = {0};
+    if (!highest_share(run, layers - 1, &top))
+        return false;
     for (size_t i = 0; i < layers; i++) {
         relume_layer layer = relume_network_get_layer(network, i);
         char label[160];
@@ -263,8 +277,8 @@ static bool fill_run_table(struct cli_columns *table, const struct cli_term *ter
             total.nearly_dead += account.nearly_dead;
             total.always_on += account.always_on;
         }
-        if (layer.relu)
-            set_sparkline(table, 7, term, run, i, top);
+        if (layer.relu && !set_sparkline(table, 7, term, run, i, top))
+            return false;
     }
     if (!cli_columns_row(table))
         return false;

@@ -1,5 +1,6 @@
 /* relume inspect FILE: what a model, a run directory or data holds. */
 #include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -234,7 +235,8 @@ static bool checkpoint_step(const char *name, uint64_t *step)
     return cli_read_whole(digits, step);
 }
 
-static void list_checkpoints(const char *run, struct checkpoints *found)
+/* A run without the folder has no checkpoints. */
+static relume_status list_checkpoints(const char *run, struct checkpoints *found, relume_error *error)
 {
     char path[4096];
     *found = (struct checkpoints){0};
@@ -242,13 +244,16 @@ static void list_checkpoints(const char *run, struct checkpoints *found)
     DIR *folder = opendir(path);
     struct dirent *entry;
     uint64_t step;
-    while (folder && (entry = readdir(folder)) != NULL)
-        if (checkpoint_step(entry->d_name, &step) && !add_checkpoint(found, step))
-            break;
+    bool ok = folder || errno != ENOMEM;
+    while (folder && ok && (entry = readdir(folder)) != NULL)
+        ok = !checkpoint_step(entry->d_name, &step) || add_checkpoint(found, step);
     if (folder)
         closedir(folder);
+    if (!ok)
+        return cli_error(error, RELUME_NO_MEMORY, "cannot allocate memory for the list of checkpoints");
     if (found->count > 0)
         qsort(found->step, found->count, sizeof *found->step, compare_steps);
+    return RELUME_OK;
 }
 
 static json_t *score_json(struct cli_json *document, relume_score score)
@@ -430,7 +435,7 @@ int cmd_inspect(struct cli_program *program)
     if (status == RELUME_OK)
         status = open_subject(program, engine, &subject, &error);
     if (status == RELUME_OK && subject.run)
-        list_checkpoints(program->args->positional[0], &checkpoints);
+        status = list_checkpoints(program->args->positional[0], &checkpoints, &error);
     if (status == RELUME_OK)
         status = cli_given(program->args, "json") ? print_json(program, &subject, &checkpoints, &error)
                                                   : print_text(program, &subject, &checkpoints, &error);

@@ -223,11 +223,9 @@ enum format { FORMAT_CSV, FORMAT_NPY };
 static relume_status choose_format(const char *path, enum format *format, relume_error *error)
 {
     const char *dot = path ? strrchr(path, '.') : NULL;
-    *format = FORMAT_CSV;
-    if (!path || (dot && strcmp(dot, ".csv") == 0) || strncmp(path, "/dev/", 5) == 0)
-        return RELUME_OK;
-    *format = FORMAT_NPY;
-    if (dot && strcmp(dot, ".npy") == 0)
+    bool device = path && strncmp(path, "/dev/", 5) == 0; /* which has no name to go by */
+    *format = dot && strcmp(dot, ".npy") == 0 ? FORMAT_NPY : FORMAT_CSV;
+    if (!path || *format == FORMAT_NPY || (dot && strcmp(dot, ".csv") == 0) || device)
         return RELUME_OK;
     return cli_error(error, RELUME_USAGE, "--output wants a file named *.npy or *.csv, found \"%s\"", path);
 }
@@ -246,16 +244,15 @@ static relume_status write_predictions(const struct predictions *predictions, co
     return cli_output_close(&output, error);
 }
 
-/* With targets at hand, how good the predictions are; NaN without. */
-static relume_score score_of(const struct predictions *predictions)
+/* With targets at hand, how good the predictions are; NaN without, or where they do not fit the loss. */
+static relume_status score_of(const struct predictions *predictions, relume_score *score, relume_error *error)
 {
-    relume_error error;
-    relume_score score = {NAN, NAN};
-    if (relume_dataset_get_task(predictions->dataset) == RELUME_UNLABELLED ||
-        relume_network_evaluate(predictions->network, predictions->dataset,
-                                cli_split(predictions->program->args), &score, &error) != RELUME_OK)
-        return (relume_score){NAN, NAN};
-    return score;
+    *score = (relume_score){NAN, NAN};
+    if (relume_dataset_get_task(predictions->dataset) == RELUME_UNLABELLED)
+        return RELUME_OK;
+    relume_status status = relume_network_evaluate(predictions->network, predictions->dataset,
+                                                   cli_split(predictions->program->args), score, error);
+    return status == RELUME_NO_MEMORY ? status : RELUME_OK;
 }
 
 static void tell_score(const struct predictions *predictions, relume_score score)
@@ -277,8 +274,9 @@ static relume_status deliver(struct predictions *predictions, enum format format
     relume_status status = predict(predictions, error);
     if (status != RELUME_OK)
         return status;
-    relume_score score = score_of(predictions);
-    if (path || !json)
+    relume_score score;
+    status = score_of(predictions, &score, error);
+    if (status == RELUME_OK && (path || !json))
         status = write_predictions(predictions, path, format, error);
     if (status == RELUME_OK && json)
         status = print_json(predictions, score, error);

@@ -14,10 +14,10 @@ static const struct {
     const char *name;
     int (*run)(struct cli_program *program);
 } functions[] = {
-    {"autopsy", cmd_autopsy}, {"bench", cmd_bench},       {"census", cmd_census}, {"demo", cmd_demo},
-    {"explain", cmd_explain}, {"forecast", cmd_forecast}, {"help", cmd_help},     {"inspect", cmd_inspect},
-    {"predict", cmd_predict}, {"report", cmd_report},     {"serve", cmd_serve},   {"sweep", cmd_sweep},
-    {"train", cmd_train},
+    {"autopsy", cmd_autopsy}, {"bench", cmd_bench},       {"census", cmd_census},       {"demo", cmd_demo},
+    {"explain", cmd_explain}, {"forecast", cmd_forecast}, {"gradcheck", cmd_gradcheck}, {"help", cmd_help},
+    {"inspect", cmd_inspect}, {"predict", cmd_predict},   {"report", cmd_report},       {"serve", cmd_serve},
+    {"sweep", cmd_sweep},     {"train", cmd_train},
 };
 
 /* A stream closed by the caller (`>&-`) would lend its number to the next file opened, and results would be
@@ -36,7 +36,7 @@ static int print_version(struct cli_program *program)
     relume_error error;
     printf("relume %s\n", relume_version());
     if (relume_engine_create(NULL, &engine, &error) != RELUME_OK)
-        return cli_misuse(&program->err, NULL, error.message);
+        return cli_fail(program, &error);
     printf("CPU level: %s (%s)\n", relume_engine_get_kernel(engine), relume_engine_get_kernel_reason(engine));
     printf("threads: %zu (%s)\n", relume_engine_get_threads(engine),
            relume_engine_get_threads_reason(engine));

@@ -12,7 +12,8 @@
 static relume_status refuse(const struct cli_output *output, const char *what, relume_error *error)
 {
     int number = errno;
-    return cli_error(error, RELUME_IO, "%s: cannot %s: %s", output->path, what, strerror(number));
+    return cli_error(error, number == ENOMEM ? RELUME_NO_MEMORY : RELUME_IO, "%s: cannot %s: %s",
+                     output->path, what, strerror(number));
 }
 
 static relume_status open_beside(struct cli_output *output, relume_error *error)

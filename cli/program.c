@@ -17,11 +17,11 @@ static void put_prefix(const struct cli_term *err, const char *command)
 int cli_fail(const struct cli_program *program, const relume_error *error)
 {
     const struct cli_term *err = &program->err;
-    const char *command = program->args->command->name;
+    const char *command = program->args ? program->args->command->name : NULL;
     put_prefix(err, command);
     cli_put_text(err, *error->message ? error->message : relume_status_meaning(error->status));
     if (error->status == RELUME_USAGE)
-        fprintf(err->stream, "\n  See: relume %s --help\n", command);
+        fprintf(err->stream, "\n  See: relume %s%s--help\n", command ? command : "", command ? " " : "");
     else
         fprintf(err->stream, "\n  %s: %s\n", relume_status_name(error->status),
                 relume_status_remedy(error->status));

@@ -58,12 +58,13 @@
     }
 
 /* Commands in files of their own, for cli_commands. */
-extern const struct cli_command cli_autopsy_command;  /* table_autopsy.c */
-extern const struct cli_command cli_bench_command;    /* table_bench.c */
-extern const struct cli_command cli_explain_command;  /* table_explain.c */
-extern const struct cli_command cli_forecast_command; /* table_forecast.c */
-extern const struct cli_command cli_serve_command;    /* table_serve.c */
-extern const struct cli_command cli_sweep_command;    /* table_sweep.c */
-extern const struct cli_command cli_train_command;    /* table_train.c */
+extern const struct cli_command cli_autopsy_command;   /* table_autopsy.c */
+extern const struct cli_command cli_bench_command;     /* table_bench.c */
+extern const struct cli_command cli_explain_command;   /* table_explain.c */
+extern const struct cli_command cli_forecast_command;  /* table_forecast.c */
+extern const struct cli_command cli_gradcheck_command; /* table_gradcheck.c */
+extern const struct cli_command cli_serve_command;     /* table_serve.c */
+extern const struct cli_command cli_sweep_command;     /* table_sweep.c */
+extern const struct cli_command cli_train_command;     /* table_train.c */
 
 #endif

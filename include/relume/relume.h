@@ -14,6 +14,7 @@
  *     forecast.h  before training: units born dead, and a safe learning rate
  *     sweep.h     deaths and accuracy against the learning rate
  *     explain.h   one unit on one sample, forward and backward, with its own numbers
+ *     gradcheck.h the gradient against differences of the loss
  *     bench.h     samples per second beside the machine's peak
  *
  * The words are those of docs/definitions.md. Objects are made by `_create` or `_load`, freed by `_destroy`
@@ -29,6 +30,7 @@
 #include "relume/engine.h"
 #include "relume/explain.h"
 #include "relume/forecast.h"
+#include "relume/gradcheck.h"
 #include "relume/network.h"
 #include "relume/report.h"
 #include "relume/run.h"

@@ -1,6 +1,7 @@
 /* Formats errors and holds the list of status codes. See error.h; the codes stand in relume/status.h. */
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,9 +30,20 @@ relume_status rlm_error_set(relume_error *error, relume_status status, const cha
     return status;
 }
 
+/* A call that was refused for want of memory or descriptors says nothing about the disk. */
+static relume_status status_refined(relume_status status, int errno_value)
+{
+    if (status != RELUME_IO)
+        return status;
+    if (errno_value == ENOMEM)
+        return RELUME_NO_MEMORY;
+    return errno_value == EMFILE || errno_value == ENFILE ? RELUME_RESOURCE : RELUME_IO;
+}
+
 relume_status rlm_error_system(relume_error *error, relume_status status, int errno_value, const char *format,
                                ...)
 {
+    status = status_refined(status, errno_value);
     if (!error)
         return status;
     va_list list;

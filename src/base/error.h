@@ -16,7 +16,8 @@
 relume_status rlm_error_set(relume_error *error, relume_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Like rlm_error_set, with `: ` and the text of `errno_value` at the end ("no space left on device"). */
+/* Like rlm_error_set, with `: ` and the text of `errno_value` at the end ("no space left on device"). IO
+ * becomes NO_MEMORY or RESOURCE where `errno_value` says so. */
 relume_status rlm_error_system(relume_error *error, relume_status status, int errno_value, const char *format,
                                ...) __attribute__((format(printf, 4, 5)));
 

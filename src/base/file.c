@@ -36,9 +36,7 @@ static relume_status system_failed(relume_error *error, const char *path, int co
 {
     rlm_error_clear(error);
     rlm_error_at_file(error, path);
-    relume_status status = code == ENOENT || code == ENOTDIR  ? RELUME_NOT_FOUND
-                           : code == EMFILE || code == ENFILE ? RELUME_RESOURCE
-                                                              : RELUME_IO;
+    relume_status status = code == ENOENT || code == ENOTDIR ? RELUME_NOT_FOUND : RELUME_IO;
     return rlm_error_system(error, status, code, "%s: cannot %s", path, what);
 }
 

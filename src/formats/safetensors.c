@@ -14,6 +14,7 @@
 #include "base/bits.h"
 #include "base/checked.h"
 #include "base/error.h"
+#include "formats/json.h"
 #include "formats/text.h"
 
 #define LENGTH_BYTES 8
@@ -103,10 +104,10 @@ static relume_status parse_json(struct reader *reader)
                                   "the header holds %zu JSON values; at most %u are read", values,
                                   VALUES_MOST);
     json_error_t trouble;
-    reader->file->header = json_loadb(reader->text, reader->size, JSON_REJECT_DUPLICATES, &trouble);
-    if (reader->file->header)
+    relume_status status = rlm_json_parse(reader->text, reader->size, &reader->file->header, &trouble);
+    if (status == RELUME_OK)
         return RELUME_OK;
-    if (json_error_code(&trouble) == json_error_out_of_memory)
+    if (status == RELUME_NO_MEMORY)
         return rlm_error_memory(reader->error, reader->size, "a safetensors header");
     char quoted[RLM_QUOTE_SIZE];
     return rlm_refuse_at_byte(reader->error, RELUME_BAD_FORMAT, name,

@@ -35,6 +35,11 @@ enum rlm_update_kind {
 #include "kernels/args.inc"
 #undef RLM_REAL
 #undef RLM_NAME
+#define RLM_REAL long double
+#define RLM_NAME(name) name##_wide
+#include "kernels/args.inc"
+#undef RLM_REAL
+#undef RLM_NAME
 
 /* Gathers samples from raw features, scales them and lays them out. x = (raw − offset) / divisor, each
  * rounded once (float32; u8 is converted exactly first). */
@@ -76,5 +81,14 @@ struct rlm_kernels_f64 {
     void (*loss_bce)(const struct rlm_loss_f64 *arguments);
 };
 extern const struct rlm_kernels_f64 rlm_kernels_ref_f64;
+
+/* The way forward once more in long double: 64 bits of mantissa on x86-64, 113 on arm64. */
+struct rlm_kernels_wide {
+    bool (*forward)(const struct rlm_forward_wide *arguments, size_t begin, size_t end);
+    void (*loss_softmax)(const struct rlm_loss_wide *arguments);
+    void (*loss_mse)(const struct rlm_loss_wide *arguments);
+    void (*loss_bce)(const struct rlm_loss_wide *arguments);
+};
+extern const struct rlm_kernels_wide rlm_kernels_ref_wide;
 
 #endif

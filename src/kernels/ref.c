@@ -1,7 +1,8 @@
 /* The meaning of every kernel: short scalar loops in the one order of rounding (docs/numerics.md), never
  * tuned. The fast levels must give the same bytes. Shapes and formulas are in args.inc.
  *
- * One source, two precisions: ref_f64.c defines RLM_REF_DOUBLE and includes this file. */
+ * One source, three precisions: ref_f64.c defines RLM_REF_DOUBLE, ref_wide.c RLM_REF_WIDE, and each includes
+ * this file. */
 #include <math.h>
 #include <string.h>
 
@@ -9,7 +10,16 @@
 #include "kernels/levels.h"
 #include "kernels/loss_math.h"
 
-#ifdef RLM_REF_DOUBLE
+#ifdef RLM_REF_WIDE
+#define RLM_REAL long double
+#define RLM_NAME(name) name##_wide
+#define FMA(a, b, c) ((a) * (b) + (c)) /* fmal would be a slow call, and no bytes are compared here */
+#define SQRT sqrtl
+#define EXP expl
+#define LOG logl
+#define LOG1P log1pl
+#define ABSOLUTE fabsl
+#elif defined(RLM_REF_DOUBLE)
 #define RLM_REAL double
 #define RLM_NAME(name) name##_f64
 #define FMA fma
@@ -113,6 +123,8 @@ static bool forward(const struct RLM_NAME(rlm_forward) * a, size_t unit_begin, s
     return finite;
 }
 
+#ifndef RLM_REF_WIDE /* only the way forward is needed that wide */
+
 /* --------------------------------------------------------------------------------------------- updates */
 
 /* s1 / (√s2 · root_correction + epsilon), with the moments moved on. */
@@ -206,6 +218,8 @@ static void backward_input(const struct RLM_NAME(rlm_backward_input) * a, size_t
         }
 }
 
+#endif
+
 /* ---------------------------------------------------------------------------------------------- losses */
 
 /* Writes what a loss gives for sample b; `logit` walks over the sample's outputs. */
@@ -293,7 +307,7 @@ static void loss_bce(const struct RLM_NAME(rlm_loss) * a)
 
 /* ---------------------------------------------------------------------------------- data and gradients */
 
-#ifndef RLM_REF_DOUBLE
+#if !defined(RLM_REF_DOUBLE) && !defined(RLM_REF_WIDE)
 
 static float scaled(const struct rlm_pack *a, size_t b, size_t f)
 {
@@ -336,6 +350,15 @@ const struct rlm_kernels rlm_kernels_ref = {
 #define RLM_KERNEL(result, kernel, arguments) .kernel = (kernel),
 #include "kernels/kernels.def"
 #undef RLM_KERNEL
+};
+
+#elif defined(RLM_REF_WIDE)
+
+const struct rlm_kernels_wide rlm_kernels_ref_wide = {
+    .forward = forward,
+    .loss_softmax = loss_softmax,
+    .loss_mse = loss_mse,
+    .loss_bce = loss_bce,
 };
 
 #else

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/checked.h"
 #include "base/error.h"
+#include "formats/json.h"
 #include "formats/text.h"
 #include "network/load.h"
 
@@ -46,14 +47,20 @@ static bool is_short(const char *text)
     return commas <= COMMAS_MOST;
 }
 
-json_t *rlm_load_array(const struct rlm_load *load, const char *key)
+relume_status rlm_load_array(const struct rlm_load *load, const char *key, json_t **array,
+                             relume_error *error)
 {
     const char *text = rlm_safetensors_metadata(load->file, key);
-    json_t *array = text && is_short(text) ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    if (json_is_array(array))
-        return array;
-    json_decref(array);
-    return NULL;
+    json_t *value = NULL;
+    json_error_t trouble;
+    *array = NULL;
+    if (text && is_short(text) && rlm_json_parse(text, strlen(text), &value, &trouble) == RELUME_NO_MEMORY)
+        return rlm_error_memory(error, strlen(text), key);
+    if (json_is_array(value))
+        *array = value;
+    else
+        json_decref(value);
+    return RELUME_OK;
 }
 
 static relume_status values_refuse(const struct rlm_load *load, const struct rlm_tensor *tensor, size_t row,
@@ -130,7 +137,8 @@ static relume_status scaling_read(const struct rlm_load *load, relume_network *n
         return scaling_read_features(load, network, error);
     if (!rlm_safetensors_metadata(load->file, "scaling") || !rlm_safetensors_metadata(load->file, "relume"))
         return RELUME_OK;
-    json_t *numbers = rlm_load_array(load, "scaling");
+    json_t *numbers;
+    RLM_TRY(rlm_load_array(load, "scaling", &numbers, error));
     bool valid = json_array_size(numbers) == 2 && json_is_number(json_array_get(numbers, 0)) &&
                  json_is_number(json_array_get(numbers, 1));
     float offset = valid ? (float)json_number_value(json_array_get(numbers, 0)) : 0.0f;
@@ -162,7 +170,8 @@ static relume_status image_read(const struct rlm_load *load, relume_network *net
 {
     if (!rlm_safetensors_metadata(load->file, "image"))
         return RELUME_OK;
-    json_t *sizes = rlm_load_array(load, "image");
+    json_t *sizes;
+    RLM_TRY(rlm_load_array(load, "image", &sizes, error));
     json_int_t rows = json_integer_value(json_array_get(sizes, 0));
     json_int_t columns = json_integer_value(json_array_get(sizes, 1));
     bool pair = json_array_size(sizes) == 2;
@@ -213,7 +222,8 @@ static relume_status classes_read(const struct rlm_load *load, relume_network *n
 {
     if (!rlm_safetensors_metadata(load->file, "classes"))
         return RELUME_OK;
-    json_t *array = rlm_load_array(load, "classes");
+    json_t *array;
+    RLM_TRY(rlm_load_array(load, "classes", &array, error));
     relume_status status = classes_set(load, network, array, error);
     json_decref(array);
     return status;
@@ -240,7 +250,8 @@ static relume_status foreign_read(const struct rlm_load *load, relume_network *n
 {
     if (!rlm_safetensors_metadata(load->file, "foreign"))
         return RELUME_OK;
-    json_t *array = rlm_load_array(load, "foreign");
+    json_t *array;
+    RLM_TRY(rlm_load_array(load, "foreign", &array, error));
     relume_status status = foreign_set(load, network, array, error);
     json_decref(array);
     return status;

@@ -48,7 +48,8 @@ static relume_status own_part(struct rlm_load *load, size_t index, size_t count,
  * chain. */
 static relume_status own_parts(struct rlm_load *load, relume_error *error)
 {
-    json_t *widths = rlm_load_array(load, "architecture");
+    json_t *widths;
+    RLM_TRY(rlm_load_array(load, "architecture", &widths, error));
     size_t size = json_array_size(widths);
     json_decref(widths);
     if (size < 2 || size - 1 > rlm_safetensors_count(load->file))
@@ -63,7 +64,8 @@ static relume_status own_parts(struct rlm_load *load, relume_error *error)
 
 static relume_status own_widths_check(const struct rlm_load *load, relume_error *error)
 {
-    json_t *widths = rlm_load_array(load, "architecture");
+    json_t *widths;
+    RLM_TRY(rlm_load_array(load, "architecture", &widths, error));
     bool equal = json_array_size(widths) == load->count + 1;
     for (size_t i = 0; equal && i <= load->count; i++) {
         const struct rlm_tensor *weight = load->parts[i == 0 ? 0 : i - 1].weight;

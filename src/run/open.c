@@ -1,5 +1,6 @@
 /* Opening a run for questions, and filling in what a history tells of it. */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -109,13 +110,11 @@ relume_status rlm_run_recall(relume_run *run, relume_error *error)
 
 int relume_run_exists(const char *path)
 {
-    struct rlm_paths paths;
-    enum rlm_folder_kind kind = RLM_FOLDER_MISSING;
-    if (!path || rlm_paths_init(&paths, NULL, path, NULL) != RELUME_OK)
+    char history[PATH_MAX]; /* no memory is asked for: then there is no third answer */
+    if (!path || !rlm_file_is_folder(path))
         return 0;
-    relume_status status = rlm_folder_classify(&paths, &kind, NULL);
-    rlm_paths_deinit(&paths);
-    return status == RELUME_OK && kind == RLM_FOLDER_RUN;
+    int length = snprintf(history, sizeof history, "%s/history.sqlite", path);
+    return length > 0 && (size_t)length < sizeof history && rlm_file_exists(history);
 }
 
 static relume_status no_model(const relume_run *run, relume_error *error)
