@@ -173,7 +173,7 @@ static void name_history(const relume_run *run, relume_status status, relume_err
     if (!error || strstr(error->message, run->paths.folder) ||
         (status != RELUME_BAD_FORMAT && status != RELUME_BAD_DATA && status != RELUME_MISMATCH))
         return;
-    (void)strcpy(message, error->message);
+    memcpy(message, error->message, sizeof message);
     rlm_error_at_file(error, run->paths.history);
     (void)rlm_error_set(error, status, "%.200s: %s", run->paths.history, message);
 }
