@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct cli_args args;
     char text[TEXT_MOST], message[768] = "", *words[WORDS_MOST + 1];
-    size_t commands = 0;
+    size_t commands = 1; /* there is one at least */
     if (size == 0 || size >= TEXT_MOST)
         return 0;
     while (cli_commands[commands])

@@ -10,6 +10,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "formats/source.h"
+#include "formats/text.h"
 
 void rlm_targets_deinit(struct rlm_targets *targets)
 {
@@ -46,10 +47,11 @@ relume_status rlm_part_name(struct rlm_part *part, const relume_allocator *alloc
     return part->file && (part->item || !item) ? RELUME_OK : rlm_error_memory(error, strlen(file), "a name");
 }
 
-/* "FILE, ITEM" or "FILE" for messages. */
+/* FILE, "ITEM" or FILE for messages; an item's name comes from a file and may hold anything. */
 static const char *place_text(char text[320], const char *file, const char *item)
 {
-    (void)snprintf(text, 320, "%.200s%s%.100s", file, item ? ", " : "", item ? item : "");
+    char quoted[RLM_QUOTE_SIZE];
+    (void)snprintf(text, 320, "%.200s%s%s", file, item ? ", " : "", item ? rlm_quote(quoted, item) : "");
     return text;
 }
 

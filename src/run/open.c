@@ -182,6 +182,18 @@ static relume_status open_parts(relume_run *run, bool recorded, relume_error *er
     return rlm_run_recall(run, error);
 }
 
+/* What a history says is judged in places that do not know where it stands. */
+static void name_history(const relume_run *run, relume_status status, relume_error *error)
+{
+    char message[sizeof error->message];
+    if (!error || strstr(error->message, run->paths.folder) ||
+        (status != RELUME_BAD_FORMAT && status != RELUME_BAD_DATA && status != RELUME_MISMATCH))
+        return;
+    memcpy(message, error->message, sizeof message);
+    rlm_error_at_file(error, run->paths.history);
+    (void)rlm_error_set(error, status, "%.200s: %s", run->paths.history, message);
+}
+
 relume_status relume_run_open(relume_engine *engine, const char *path, relume_run **run, relume_error *error)
 {
     return rlm_run_open(engine, path, false, run, error);
@@ -195,10 +207,12 @@ relume_status rlm_run_open(relume_engine *engine, const char *path, bool recorde
     RLM_TRY(rlm_run_new(engine, path, &made, error));
     relume_status status = open_parts(made, recorded, error);
     rlm_history_close(&made->history);
-    if (status == RELUME_OK)
+    if (status == RELUME_OK) {
         *run = made;
-    else
+    } else {
+        name_history(made, status, error);
         relume_run_destroy(made);
+    }
     return status;
 }
 
