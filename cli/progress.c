@@ -7,7 +7,7 @@
 
 #include "columns.h"
 
-enum { BAR_COLUMNS = 16 };
+enum { BAR_COLUMNS = 10 };
 static const double least_interval = 0.1; /* seconds between two drawings */
 
 static double now(void)
@@ -52,6 +52,8 @@ enum { PIECES = 7, PIECE = 48 };
 static size_t tell(const struct cli_progress *progress, const relume_run_news *news, double time,
                    char piece[PIECES][PIECE])
 {
+    const char *accuracy =
+        progress->how == CLI_PROGRESS_BAR ? "acc" : "accuracy"; /* the time left fits 80 columns */
     const relume_progress *at = &news->progress;
     char left[24], number[32];
     size_t count = 0;
@@ -60,7 +62,7 @@ static size_t tell(const struct cli_progress *progress, const relume_run_news *n
              (unsigned long long)at->epochs);
     snprintf(piece[count++], PIECE, "loss %.4f", at->loss);
     if (isfinite(at->accuracy))
-        snprintf(piece[count++], PIECE, "accuracy %.4f", at->accuracy);
+        snprintf(piece[count++], PIECE, "%s %.4f", accuracy, at->accuracy);
     snprintf(piece[count++], PIECE, "dead %zu/%zu", news->dead, news->hidden_units);
     duration(seconds_left(progress, at, time), left, sizeof left);
     snprintf(piece[count++], PIECE, "%s left", left);
@@ -80,7 +82,7 @@ static void draw_bar(struct cli_progress *progress, const relume_run_news *news,
     size_t count = tell(progress, news, time, piece);
     int full = at->steps > 0 ? (int)((double)at->step / (double)at->steps * BAR_COLUMNS) : 0;
     size_t used = BAR_COLUMNS + 2;
-    fprintf(stream, "\r[%.*s%.*s]", full, "################", BAR_COLUMNS - full, "................");
+    fprintf(stream, "\r[%.*s%.*s]", full, "##########", BAR_COLUMNS - full, "..........");
     for (size_t i = 0; i < count; i++) {
         size_t length = strlen(piece[i]);
         if (used + 2 + length >= progress->err->width)
