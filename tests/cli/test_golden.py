@@ -152,7 +152,7 @@ def shown(relume, commands):
         if status:
             text.append(f"exit {status}\n")
         text.append("\n")
-    text = "".join(text).replace(relume.folder, "FOLDER")
+    text = "".join(text).replace(relume.folder, "FOLDER").replace(relume.program, "relume")
     for pattern, word in REPLACED:
         text = re.sub(pattern, word, text)
     return text

@@ -173,6 +173,12 @@ static void option_set(relume_trainer_options *options, const char *text)
         options->weight_decay = number;
     if (strncmp(text, "decay_bias=", 11) == 0)
         options->decay_bias = number != 0;
+    if (strncmp(text, "warmup=", 7) == 0)
+        options->warmup = strtoull(value, NULL, 10);
+    if (strncmp(text, "schedule=", 9) == 0)
+        for (int i = 0; i < RELUME_SCHEDULE_POINTS; i++)
+            if (strcmp(relume_schedule_name((relume_schedule)i), value) == 0)
+                options->schedule = (relume_schedule)i;
     if (strncmp(text, "clip=", 5) == 0)
         options->clip_norm = number;
 }

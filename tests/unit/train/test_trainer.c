@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "census/ledger.h"
 #include "data/dataset.h"
 #include "train/trainer.h"
 
@@ -68,28 +69,59 @@ static void test_step_by_hand(void **state)
 
 /* ---- memory ---- */
 
+/* Epochs of one trainer with the ledger watching and a census entered after each: no call to the allocator.
+ */
+static void run_without_allocating(struct world_memory *memory, relume_network *network,
+                                   const relume_dataset *dataset, const relume_trainer_options *options)
+{
+    relume_error error = {0};
+    relume_census *census = NULL;
+    struct rlm_ledger ledger;
+    relume_trainer *trainer = trainer_of(network, dataset, options);
+    assert_ok(relume_census_create(network, dataset, RELUME_SPLIT_TRAIN, NULL, &census, &error), error);
+    assert_ok(rlm_ledger_init(&ledger, network, options->optimizer == RELUME_SGD, &error), error);
+    struct rlm_observer observer = rlm_ledger_observer(&ledger);
+    rlm_trainer_observe(trainer, &observer);
+    size_t calls = memory->calls, held = memory->held;
+    for (uint64_t epoch = 0; epoch < options->epochs; epoch++) {
+        assert_ok(relume_census_count(census, &error), error);
+        rlm_ledger_enter(&ledger, census, relume_trainer_get_progress(trainer).step);
+        assert_ok(relume_trainer_epoch(trainer, &error), error);
+    }
+    assert_int_equal(memory->calls, calls);
+    assert_int_equal(memory->held, held);
+    rlm_ledger_deinit(&ledger);
+    relume_census_destroy(census);
+    relume_trainer_destroy(trainer);
+}
+
+/* Every optimizer and loss, with and without clipping, shuffling and a list of rates. */
 static void test_steps_allocate_nothing(void **state)
 {
     (void)state;
     struct world_memory memory = {0};
     relume_engine *engine = world_engine(NULL, 2, &memory);
     relume_dataset *dataset = world_dataset(engine, 50, 9, 4, 0, 1);
-    relume_error error = {0};
-    for (int clip = 0; clip < 2; clip++) {
-        relume_network *network =
-            world_network(engine, (const size_t[]){9, 30, 20, 4, 0}, RELUME_LOSS_BCE, 1);
-        relume_trainer_options options = options_of(RELUME_ADAM, 3, 16);
-        options.clip_norm = clip;
-        relume_trainer *trainer = trainer_of(network, dataset, &options);
-        size_t calls = memory.calls;
-        for (int epoch = 0; epoch < 3; epoch++)
-            assert_ok(relume_trainer_epoch(trainer, &error), error);
-        assert_int_equal(memory.calls, calls);
-        relume_trainer_destroy(trainer);
+    const relume_schedule_point points[] = {{1, 0.01}, {5, 0.001}};
+    for (int which = 0; which < RELUME_OPTIMIZER_COUNT * RELUME_LOSS_COUNT * 2; which++) {
+        relume_network *network = world_network(engine, (const size_t[]){9, 30, 20, 4, 0},
+                                                (relume_loss)(which / 2 % RELUME_LOSS_COUNT), 1);
+        relume_trainer_options options = options_of((relume_optimizer)(which / 2 / RELUME_LOSS_COUNT), 3, 16);
+        options.clip_norm = which % 2;
+        options.no_shuffle = which % 2;
+        options.learning_rate = 0.01;
+        options.weight_decay = which % 2 ? 0.01 : 0;
+        if (which % 2) {
+            options.schedule = RELUME_SCHEDULE_POINTS;
+            options.points = points;
+            options.point_count = 2;
+        }
+        run_without_allocating(&memory, network, dataset, &options);
         relume_network_destroy(network);
     }
     relume_dataset_destroy(dataset);
     relume_engine_destroy(engine);
+    assert_int_equal(memory.held, 0);
 }
 
 static void test_every_failed_allocation(void **state)
