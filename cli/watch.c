@@ -3,9 +3,10 @@
 
 #include "signals.h"
 
-enum { NAMED = 6 }; /* units named in a warning; the others are counted */
+enum { NAMED = 4 }; /* units named in a warning; the others are counted */
 
-/* "h1.3, h1.17 and 40 more". Layers as hN: the ledger's own names. */
+/* "h1.3 (step 7), h1.17 and 40 more": a step where the ledger has proved it. Layers as hN: the ledger's own
+ * names. */
 static void put_units(FILE *stream, const relume_run_news *news, size_t deaths)
 {
     size_t named = 0;
@@ -14,6 +15,8 @@ static void put_units(FILE *stream, const relume_run_news *news, size_t deaths)
         if (event->kind != RELUME_KILLED)
             continue;
         fprintf(stream, "%sh%zu.%zu", named ? ", " : "", event->layer + 1, event->unit);
+        if (event->exact)
+            fprintf(stream, " (step %llu)", (unsigned long long)event->step);
         named++;
     }
     if (deaths > named)
@@ -45,9 +48,9 @@ static void tell_deaths(const struct cli_watch *watch, const relume_run_news *ne
     fprintf(err->stream, "warning: %zu unit%s died ", deaths, deaths == 1 ? "" : "s");
     put_steps(err->stream, news);
     cli_style(err, CLI_PLAIN);
-    fprintf(err->stream,
-            ", learning rate %g (%zu of %zu dead after step %llu): ", news->progress.learning_rate,
-            news->dead, news->hidden_units, (unsigned long long)news->progress.step);
+    fprintf(err->stream, ", learning rate %g; %zu of %zu are dead after step %llu\n  ",
+            news->progress.learning_rate, news->dead, news->hidden_units,
+            (unsigned long long)news->progress.step);
     put_units(err->stream, news, deaths);
     fputc('\n', err->stream);
     fflush(err->stream);
