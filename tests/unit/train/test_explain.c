@@ -126,12 +126,54 @@ static void test_places_that_are_not_there(void **state)
     relume_network_destroy(network);
 }
 
+/* The choice against explaining every sample: how many fire, the largest p, the largest loss among those that
+ * fire, the nearest where none does. */
+static void test_choice_is_the_best_of_all(void **state)
+{
+    (void)state;
+    relume_network *network = make_network(RELUME_LOSS_SOFTMAX);
+    relume_layer first = relume_network_get_layer(network, 0);
+    first.bias[3] = -100.0f; /* dead: |w.x| is far below that */
+    relume_error error;
+    for (size_t n = 2; n < 4; n++) {
+        relume_explain_choice choice;
+        assert_ok(relume_explain_choose(network, digits, RELUME_SPLIT_TRAIN, 0, n, &choice, &error), error);
+        size_t active = 0, best = SIZE_MAX, nearest = 0;
+        float margin = -INFINITY, loss = 0.0f;
+        for (size_t i = 0; i < choice.samples; i++) {
+            relume_explanation e;
+            assert_ok(relume_explain(network, digits, RELUME_SPLIT_TRAIN, 0, n, i, &e, &error), error);
+            if (e.preactivation > margin) {
+                margin = e.preactivation;
+                nearest = i;
+            }
+            if (e.preactivation > 0.0f && (active++ == 0 || e.loss > loss)) {
+                loss = e.loss;
+                best = i;
+            }
+            relume_explanation_deinit(&e);
+        }
+        assert_int_equal(choice.samples, 1797);
+        assert_int_equal(choice.active, active);
+        assert_true(choice.margin == margin);
+        assert_int_equal(choice.sample, active > 0 ? best : nearest);
+        assert_true((n == 3) == (active == 0));
+    }
+    relume_explain_choice choice;
+    assert_status(relume_explain_choose(network, digits, RELUME_SPLIT_TEST, 0, 0, &choice, &error),
+                  RELUME_NOT_FOUND);
+    assert_status(relume_explain_choose(network, digits, RELUME_SPLIT_TRAIN, 0, 13, &choice, &error),
+                  RELUME_NOT_FOUND);
+    relume_network_destroy(network);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradient_is_that_of_training),
         cmocka_unit_test(test_numbers_hang_together),
         cmocka_unit_test(test_places_that_are_not_there),
+        cmocka_unit_test(test_choice_is_the_best_of_all),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
