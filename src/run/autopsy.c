@@ -34,7 +34,7 @@ static bool is_chosen(const relume_autopsy_options *options, const struct rlm_ta
 static struct rlm_target target_of(const relume_event *event)
 {
     double none = (double)NAN;
-    struct rlm_target target = {.after = event->after_step, .until = event->step, .hint = SIZE_MAX};
+    struct rlm_target target = {.after = event->after_step, .until = event->step};
     target.death = (relume_death){.layer = event->layer,
                                   .unit = event->unit,
                                   .kind = event->kind,

@@ -6,12 +6,16 @@
 #include "autopsy/prognosis.h"
 #include "run/run.h"
 
+/* As many samples as a pass computes for the price of one. */
+#define RLM_HINTS RLM_LANES
+
 /* A death to be found. */
 struct rlm_target {
     relume_death death;
     uint64_t after, until; /* alive after `after` updates, dead after `until`, both proved */
     enum { RLM_WAITING, RLM_SOUGHT, RLM_FOUND } state;
-    size_t hint; /* a sample that opened it when it was last counted; SIZE_MAX: none */
+    uint32_t hint[RLM_HINTS]; /* [hints]: the samples that opened it widest when it was last counted */
+    size_t hints;
 };
 
 /* Update sizes of a layer's units at some of the steps repeated. */

@@ -88,6 +88,23 @@ relume_status rlm_inquest_try(struct rlm_inquest *inquest, struct rlm_hint *hint
     return RELUME_OK;
 }
 
+/* Keeps the samples that opened a unit widest, from the count of it. */
+static void keep_hints(struct rlm_target *target, const struct rlm_variants *variants, size_t index,
+                       size_t samples)
+{
+    target->hints = 0;
+    for (size_t sample = 0; sample < samples; sample++) {
+        float p = rlm_variants_get(variants, index, sample);
+        size_t full = target->hints == RLM_HINTS;
+        if (!(p > 0.0f) || (full && p <= rlm_variants_get(variants, index, target->hint[RLM_HINTS - 1])))
+            continue;
+        size_t at = full ? RLM_HINTS - 1 : target->hints++;
+        for (; at > 0 && rlm_variants_get(variants, index, target->hint[at - 1]) < p; at--)
+            target->hint[at] = target->hint[at - 1];
+        target->hint[at] = (uint32_t)sample;
+    }
+}
+
 /* Counts the deaths listed, units of one layer, after the update; *dead of them, moved to the front, are. The
  * targets of the others take the sample that opened them. */
 static void count_listed(struct rlm_inquest *inquest, size_t listed, size_t *dead)
@@ -112,9 +129,10 @@ static void count_listed(struct rlm_inquest *inquest, size_t listed, size_t *dea
             relume_death *death = list[done + i];
             struct rlm_tally tally = rlm_variants_tally(variants, i, inputs->samples);
             struct rlm_target *target = (struct rlm_target *)death; /* its first member */
-            target->hint = tally.nearest;
-            if (tally.active > 0)
+            if (tally.active > 0) {
+                keep_hints(target, variants, i, inputs->samples);
                 continue;
+            }
             death->samples = inputs->samples;
             death->margin_after = death->after = tally.margin;
             death->sample = tally.nearest;
@@ -132,10 +150,14 @@ static relume_status list_doubtful(struct rlm_inquest *inquest, size_t layer, si
         struct rlm_target *target = &inquest->target[i];
         if (target->state != RLM_SOUGHT || target->death.layer != layer)
             continue;
-        struct rlm_hint hint = {layer, target->death.unit, target->hint, false};
-        if (target->hint != SIZE_MAX)
-            RLM_TRY(rlm_inquest_try(inquest, &hint, 1, error));
-        if (!hint.fires)
+        struct rlm_hint hint[RLM_HINTS];
+        bool fires = false;
+        for (size_t h = 0; h < target->hints; h++)
+            hint[h] = (struct rlm_hint){layer, target->death.unit, target->hint[h], false};
+        RLM_TRY(rlm_inquest_try(inquest, hint, target->hints, error));
+        for (size_t h = 0; h < target->hints; h++)
+            fires = fires || hint[h].fires;
+        if (!fires)
             inquest->list[(*listed)++] = &target->death;
     }
     return RELUME_OK;
