@@ -224,13 +224,26 @@ static bool page_serves(const struct serve_feed *feed)
 
 /* ---- a round ---- */
 
+/* What clients ask of a feed. */
+static void see_demand(struct serve *serve, const struct serve_feed *feed, bool *wanted, bool *followed)
+{
+    (void)pthread_mutex_lock(&serve->mutex);
+    *wanted = feed->wanted;
+    *followed = feed->streams > 0;
+    (void)pthread_mutex_unlock(&serve->mutex);
+}
+
 static void work_on_run(struct serve *serve, struct serve_feed *feed)
 {
+    bool wanted, followed;
+    see_demand(serve, feed, &wanted, &followed);
+    if (!wanted && !followed)
+        return;
     struct serve_signature now;
     bool readable = look(feed, &now), changed = readable && !same(&now, &feed->seen);
-    if (changed && feed->known && (feed->streams > 0 || feed->wanted) && serve_now() >= feed->rest_until)
+    if (changed && feed->known && serve_now() >= feed->rest_until)
         follow(serve, feed, &now);
-    if (!feed->wanted)
+    if (!wanted)
         return;
     if (!page_serves(feed)) {
         if (!feed->known && readable)
@@ -268,12 +281,13 @@ static void work_on_list(struct serve *serve)
 void serve_feeds_work(struct serve *serve)
 {
     relume_error error;
-    bool listed = serve->folder && (serve->list.wanted || serve->list.streams > 0);
+    bool wanted, followed;
+    see_demand(serve, &serve->list, &wanted, &followed);
     for (size_t i = 0; i < serve->runs; i++)
         work_on_run(serve, serve->run[i]);
-    if (listed && serve_now() >= serve->next_scan)
+    if (serve->folder && (wanted || followed) && serve_now() >= serve->next_scan)
         (void)serve_runs_scan(serve, &error); /* a folder that cannot be read now may be readable later */
-    if (serve->list.wanted)
+    if (wanted)
         work_on_list(serve);
 }
 

@@ -195,8 +195,12 @@ static enum MHD_Result begin_stream(struct serve *serve, struct serve_client *cl
     client->feed->streams++;
     serve->streams++;
     serve_http_headers(response, "text/event-stream");
+    /* libmicrohttpd locks the response here, and holds that lock when it calls read_stream, which takes ours:
+     * never the other way round. */
+    (void)pthread_mutex_unlock(&serve->mutex);
     enum MHD_Result result = MHD_queue_response(client->connection, MHD_HTTP_OK, response);
     MHD_destroy_response(response);
+    (void)pthread_mutex_lock(&serve->mutex);
     return result;
 }
 

@@ -112,7 +112,7 @@ class RunsPage {
         this.sorted = i;
         this.fill();
       });
-      const head = el("th", { scope: "col" }, button);
+      const head = el("th", { scope: "col", class: column.show ? "number" : "text" }, button);
       this.heads.push(head);
       return head;
     });
@@ -149,7 +149,8 @@ class RunsPage {
 
   private fill(): void {
     const focused = document.activeElement?.getAttribute("aria-label");
-    this.title.textContent = `${plural(this.facts.runs.length, "run")}, ${count(this.facts.runs.filter(({ run }) => run.state === "unfinished").length)} unfinished`;
+    const unfinished = this.facts.runs.filter(({ run }) => run.state === "unfinished").length;
+    this.title.textContent = `${plural(this.facts.runs.length, "run")}${unfinished ? `, ${count(unfinished)} unfinished` : ""}`;
     document.title = `relume: ${plural(this.facts.runs.length, "run")}`;
     this.heads.forEach((head, i) => head.setAttribute("aria-sort", i !== this.sorted ? "none" : this.down ? "descending" : "ascending"));
     this.body.replaceChildren(...this.order().map((listed) => this.row(listed)));
