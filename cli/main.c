@@ -111,6 +111,7 @@ int main(int argc, char **argv)
     struct cli_program program = {.name = argc > 0 && strchr(argv[0], '/') ? argv[0] : "relume"};
     occupy_standard_streams();
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error to report, not a silent death */
+    signal(SIGXFSZ, SIG_IGN); /* and so is a limit on the size of files */
     setlocale(LC_CTYPE, "");  /* names only: numbers stay in the C locale */
     cli_term_init(&program.out, stdout);
     cli_term_init(&program.err, stderr);

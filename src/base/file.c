@@ -277,9 +277,16 @@ void rlm_file_abort(struct rlm_file_writer *writer)
     *writer = (struct rlm_file_writer){.descriptor = -1};
 }
 
-relume_status rlm_folder_create(const char *path, relume_error *error)
+relume_status rlm_folder_create(const relume_allocator *allocator, const char *path, relume_error *error)
 {
-    if (mkdir(path, 0777) == 0 || (errno == EEXIST && rlm_file_is_folder(path)))
+    char *copy = rlm_strdup(allocator, path); /* folder_flush cuts it for a moment */
+    if (!copy)
+        return rlm_error_memory(error, strlen(path) + 1, "the name of a folder");
+    for (size_t end = strlen(copy); end > 1 && copy[end - 1] == '/'; end--)
+        copy[end - 1] = '\0';
+    int code = mkdir(path, 0777) == 0 ? folder_flush(copy) : errno;
+    rlm_free(copy);
+    if (code == 0 || (code == EEXIST && rlm_file_is_folder(path)))
         return RELUME_OK;
-    return system_failed(error, path, errno, "make the folder");
+    return system_failed(error, path, code, "make the folder");
 }

@@ -254,7 +254,7 @@ static relume_status resume(relume_run *run, relume_error *error)
     uint64_t *steps;
     size_t count;
     rlm_folder_sweep(&run->paths);
-    RLM_TRY(rlm_folder_create(run->paths.checkpoints, error));
+    RLM_TRY(rlm_folder_create(&run->engine->allocator, run->paths.checkpoints, error));
     RLM_TRY(rlm_checkpoint_list(&run->paths, &run->engine->allocator, &steps, &count, error));
     relume_status status = take_up(run, steps, count, error);
     rlm_free(steps);
@@ -275,7 +275,7 @@ static relume_status begin(relume_run *run, relume_error *error)
     };
     RLM_TRY(rlm_history_start(&run->history, &start, error));
     RLM_TRY(rlm_history_add_machine(&run->history, run->engine, 0, error));
-    return rlm_folder_create(run->paths.checkpoints, error);
+    return rlm_folder_create(&run->engine->allocator, run->paths.checkpoints, error);
 }
 
 /* Everything is checked and allocated before the first file appears. */
@@ -284,8 +284,14 @@ static relume_status start_new(relume_run *run, enum rlm_folder_kind kind, relum
     RLM_TRY(create_network(run, error));
     RLM_TRY(equip(run, error));
     if (kind == RLM_FOLDER_MISSING) {
-        RLM_TRY(rlm_folder_create(run->paths.folder, error));
-        RLM_TRY(claim(run, false, &kind, error));
+        RLM_TRY(rlm_folder_create(&run->engine->allocator, run->paths.folder, error));
+        relume_status claimed = claim(run, false, &kind, error);
+        if (claimed == RELUME_EXISTS && run->options.resume) /* "resume it" would be no advice */
+            return rlm_error_set(error, RELUME_LOCKED,
+                                 "%s: another process began this run at the same moment; once more, the same "
+                                 "command will resume it",
+                                 run->paths.folder);
+        RLM_TRY(claimed);
     }
     if (!run->history.sql.handle)
         RLM_TRY(rlm_history_open(&run->history, run->paths.history, true, error));

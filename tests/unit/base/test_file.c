@@ -293,12 +293,12 @@ static void test_read_of_a_pipe(void **state)
 static void test_folder_create(void **state)
 {
     (void)state;
-    assert_ok(rlm_folder_create(in_folder("run"), &error), error);
-    assert_ok(rlm_folder_create(in_folder("run"), &error), error);
+    assert_ok(rlm_folder_create(NULL, in_folder("run"), &error), error);
+    assert_ok(rlm_folder_create(NULL, in_folder("run"), &error), error);
     assert_int_equal(replace(in_folder("file"), "x"), RELUME_OK);
-    assert_status(rlm_folder_create(in_folder("file"), &error), RELUME_IO);
+    assert_status(rlm_folder_create(NULL, in_folder("file"), &error), RELUME_IO);
     assert_non_null(strstr(error.message, "cannot make the folder: File exists"));
-    assert_status(rlm_folder_create(in_folder("no/run"), &error), RELUME_NOT_FOUND);
+    assert_status(rlm_folder_create(NULL, in_folder("no/run"), &error), RELUME_NOT_FOUND);
 }
 
 /* Each allocation fails in turn. */
