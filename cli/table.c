@@ -181,46 +181,23 @@ const char *const cli_model_forms[] = {
     "a .safetensors file of relume's or with PyTorch's names (0.weight, 0.bias, ...)",
     "a run directory: its final model", NULL};
 
-const struct cli_command *const cli_commands[] = {const struct cli_command *const cli_commands[] = {
-                                                      &demo,
-                                                      &cli_train_command,
-                                                      &cli_sweep_command,
-                                                      &cli_forecast_command,
-                                                      &census,
-                                                      &cli_autopsy_command,
-                                                      &cli_explain_command,
-                                                      &cli_gradcheck_command,
-                                                      &predict,
-                                                      &inspect,
-                                                      &report,
-                                                      &cli_serve_command,
-                                                      &cli_bench_command,
-                                                      &help,
-                                                      NULL,
-                                                  };
-demo, &cli_train_command, &cli_sweep_command, &cli_forecast_command, &census, &cli_autopsy_command,
-    &cli_explain_command, &predict, &inspect, &report, &cli_serve_command, &cli_bench_command, &help, NULL,
-}
-;
-struct cli_command *const cli_commands[] = {const struct cli_command *const cli_commands[] = {
-                                                &demo,
-                                                &cli_train_command,
-                                                &cli_sweep_command,
-                                                &cli_forecast_command,
-                                                &census,
-                                                &cli_autopsy_command,
-                                                &cli_explain_command,
-                                                &predict,
-                                                &inspect,
-                                                &report,
-                                                &cli_serve_command,
-                                                &help,
-                                                NULL,
-                                            };
-demo, &cli_train_command, &cli_sweep_command, &cli_forecast_command, &census, &cli_autopsy_command,
-    &cli_explain_command, &predict, &inspect, &report, &help, NULL,
-}
-;
+const struct cli_command *const cli_commands[] = {
+    &demo,
+    &cli_train_command,
+    &cli_sweep_command,
+    &cli_forecast_command,
+    &census,
+    &cli_autopsy_command,
+    &cli_explain_command,
+    &cli_gradcheck_command,
+    &predict,
+    &inspect,
+    &report,
+    &cli_serve_command,
+    &cli_bench_command,
+    &help,
+    NULL,
+};
 
 bool cli_positional_repeats(const struct cli_positional *positional)
 {
