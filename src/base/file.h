@@ -39,8 +39,8 @@ relume_status rlm_file_write(struct rlm_file_writer *writer, const void *bytes, 
 relume_status rlm_file_commit(struct rlm_file_writer *writer, relume_error *error);
 void rlm_file_abort(struct rlm_file_writer *writer);
 
-/* Makes a folder (its parent must exist) and flushes its parent, so that it survives a loss of power; one that
- * is already there is fine. */
+/* Makes a folder (its parent must exist) and flushes its parent, so that it survives a loss of power; one
+ * that is already there is fine. */
 relume_status rlm_folder_create(const relume_allocator *allocator, const char *path, relume_error *error);
 
 #endif

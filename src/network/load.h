@@ -28,7 +28,8 @@ relume_status rlm_load_refuse_tensor(const struct rlm_load *load, const struct r
 relume_status rlm_load_refuse_metadata(const struct rlm_load *load, const char *key, const char *expected,
                                        relume_error *error);
 
-/* The JSON array under a key of the metadata; NULL when there is none. The caller lets go of it. NO_MEMORY. */
+/* The JSON array under a key of the metadata; NULL when there is none. The caller lets go of it. NO_MEMORY.
+ */
 relume_status rlm_load_array(const struct rlm_load *load, const char *key, json_t **array,
                              relume_error *error);
 

@@ -14,6 +14,9 @@ import tempfile
 import time
 
 PROGRAM = str(pathlib.Path(sys.argv[1]).resolve())
+# Under a sanitizer memory that was freed is kept aside for a while (256 MB in AddressSanitizer), so only the plain
+# program is held to its bounds.
+MEMORY_BOUND = "--any-memory" not in sys.argv
 tests = []
 
 
@@ -196,7 +199,7 @@ def slow_clients_are_cut_and_others_served(server):
     waited = time.monotonic() - began
     grown = server.memory() - before
     # 256 connections of 16 KB and what the C library keeps beside them
-    assert grown < 16e6, f"memory grew by {grown / 1e6:.1f} MB"
+    assert grown < 16e6 or not MEMORY_BOUND, f"memory grew by {grown / 1e6:.1f} MB"
     for _ in range(9):  # a byte a second: no time without activity, and still too slow
         for client in clients:
             try:
@@ -220,7 +223,7 @@ def clients_that_never_read_are_cut(server):
     expect_status(server.get("/facts.json"), 200, "one that reads")
     time.sleep(3)
     grown = server.memory() - before
-    assert grown < 24e6, f"memory grew by {grown / 1e6:.1f} MB"
+    assert grown < 24e6 or not MEMORY_BOUND, f"memory grew by {grown / 1e6:.1f} MB"
     print(f"# memory grew by {grown / 1e6:.1f} MB with 64 pages and 64 streams not read")
     for client in readers:
         client.close()
