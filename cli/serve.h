@@ -144,7 +144,7 @@ void serve_notes_clear(struct serve_feed *feed);
 bool serve_note_find(const struct serve_feed *feed, uint64_t mark, uint64_t *number);
 
 /* serve_clients.c */
-void serve_client_notify(void *serve, struct MHD_Connection *connection, void **context,
+void serve_client_notify(void *context, struct MHD_Connection *connection, void **socket_context,
                          enum MHD_ConnectionNotificationCode code);
 struct serve_client *serve_client_of(struct MHD_Connection *connection);
 /* Wakes those that wait for a feed, cuts those that are too slow; under the mutex. */
@@ -165,9 +165,9 @@ relume_status serve_net_listen(struct serve *serve, relume_error *error);
 relume_status serve_net_token(struct serve *serve, relume_error *error);
 
 /* serve_http.c */
-enum MHD_Result serve_answer(void *serve, struct MHD_Connection *connection, const char *url,
+enum MHD_Result serve_answer(void *context, struct MHD_Connection *connection, const char *url,
                              const char *method, const char *version, const char *upload_data,
-                             size_t *upload_size, void **context);
+                             size_t *upload_size, void **seen);
 /* A response with the headers every answer has. Takes over nothing. */
 void serve_http_headers(struct MHD_Response *response, const char *type);
 

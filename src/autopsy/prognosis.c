@@ -116,7 +116,7 @@ static void follow(const struct patient *patient, const struct rlm_inputs *input
     relume_prognosis *p = &patient->death->prognosis;
     const char *words = optimizer_words(patient->standing->options), *data = patient->standing->data;
     struct rlm_coast coast = coast_of(patient, inputs);
-    struct rlm_turn turn;
+    struct rlm_turn turn = {0};
     struct rlm_course course = {.turn = &turn, .turn_capacity = 1};
     rlm_variants_fit(&bench->variants, inputs);
     rlm_coast_scan(&coast, false, horizon(&coast), true, bench, &course);
@@ -125,8 +125,7 @@ static void follow(const struct patient *patient, const struct rlm_inputs *input
         p->revives_at = turn.step;
         BECAUSE(p,
                 "%s still moves this unit of h1 without a gradient: followed step by step over %.80s, some "
-                "sample "
-                "opens it again after update %llu",
+                "sample opens it again after update %llu",
                 words, data, (unsigned long long)turn.step);
     } else if (course.settled) {
         p->never = 1;

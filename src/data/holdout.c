@@ -22,7 +22,7 @@ static relume_status choose(const relume_allocator *allocator, unsigned char *te
     if (!order)
         return rlm_error_memory(error, samples * sizeof *order, "drawing the holdout");
     rlm_rng_shuffle(&rng, order, samples);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = samples - count; i < samples; i++) /* the last of a shuffled order */
         test[order[i]] = 1;
     rlm_free(order);
     return RELUME_OK;
