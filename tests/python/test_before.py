@@ -88,7 +88,7 @@ def chain(a, b):
 
 def test_explain(folder):
     run = folder / "run"
-    relume("train", "digits", "--holdout", "0.2", "--hidden", "24,16", "--optimizer", "sgd", "--lr", "1", "--epochs", "4", "-o", run)
+    relume("train", "digits", "--holdout", "0.2", "--hidden", "24,16", "--optimizer", "sgd", "--lr", "0.3", "--epochs", "4", "-o", run)
     weights = tensors(run / "model.safetensors")
     layers = ["h1", "h2", "out"]
     # what each layer is fed on sample 5, chain by chain, begins with the x that explain shows for h1

@@ -28,6 +28,7 @@ static relume_run_options dying_options(const char *path)
     relume_run_options options = run_options(path);
     options.trainer.optimizer = RELUME_SGD;
     options.trainer.learning_rate = 2;
+    options.trainer.seed = 1;
     options.trainer.epochs = 8;
     options.trainer.batch_size = 100;
     return options;
