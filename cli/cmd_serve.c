@@ -125,7 +125,7 @@ int cmd_serve(struct cli_program *program)
     }
     if (strlen(host) >= sizeof serve.host)
         return cli_misuse(&program->err, "serve", "--host: longer than an address can be");
-    strcpy(serve.host, host);
+    memcpy(serve.host, host, strlen(host) + 1);
     serve.port = (unsigned)cli_whole(program->args, "port");
     serve.root = program->args->positional[0];
     serve.list.known = true;

@@ -85,9 +85,7 @@ static void take_continuation(struct serve_feed *feed, const relume_report *repo
 {
     uint64_t step = relume_report_get_step(report);
     bool final = relume_report_is_final(report);
-    if (step < feed->mark)
-        forget(feed);
-    else if (step > feed->mark && !serve_note_add(feed, "more", text, length, step))
+    if (step < feed->mark || (step > feed->mark && !serve_note_add(feed, "more", text, length, step)))
         forget(feed);
     if (feed->known && final && !feed->final)
         (void)serve_note_add(feed, "final", "{}", 2, step + 1); /* a mark no continuation has */

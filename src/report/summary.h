@@ -25,7 +25,7 @@ struct rlm_summary {
 };
 
 /* NOT_FOUND where no run has begun, BAD_FORMAT, IO, NO_MEMORY. */
-relume_status rlm_summary_create(relume_engine *engine, const char *path, struct rlm_summary **summary,
+relume_status rlm_summary_create(relume_engine *engine, const char *path, struct rlm_summary **result,
                                  relume_error *error);
 void rlm_summary_destroy(struct rlm_summary *summary); /* NULL allowed */
 

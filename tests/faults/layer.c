@@ -19,6 +19,9 @@
 
 struct layer layer;
 
+/* The parameters have names of their own here, not those of the system's headers. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+
 /* ---- memory ---- */
 
 void *__libc_malloc(size_t size);
@@ -469,3 +472,5 @@ time_t time(time_t *to)
         *to = now.tv_sec;
     return now.tv_sec;
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
