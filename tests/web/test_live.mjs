@@ -11,6 +11,7 @@ import { assemble, axeSource, launch, missing } from "./browser.mjs";
 import { execFileSync } from "node:child_process";
 import { factsText, unpack } from "./facts.mjs";
 import { findCollisions, findEmptyCharts, readTables } from "./inspect.mjs";
+import { expect, expectEqual, finish, test } from "./tap.mjs";
 
 const [template, programPath] = process.argv.slice(2);
 const program = resolve(programPath);
@@ -21,29 +22,6 @@ if (reason) {
 }
 const folder = mkdtempSync(join(tmpdir(), "relume-live-"));
 const pictures = process.env.RELUME_PICTURES;
-let number = 0;
-let failures = 0;
-
-async function test(name, body) {
-  number++;
-  try {
-    await body();
-    console.log(`ok ${number} - ${name}`);
-  } catch (error) {
-    failures++;
-    console.log(`not ok ${number} - ${name}`);
-    for (const line of String(error.stack ?? error).split("\n")) console.log(`# ${line}`);
-  }
-}
-
-function expect(condition, words) {
-  if (!condition) throw new Error(words);
-}
-
-function expectEqual(found, expected, what) {
-  const [f, e] = [JSON.stringify(found), JSON.stringify(expected)];
-  if (f !== e) throw new Error(`${what}: found ${f.slice(0, 300)}, expected ${e.slice(0, 300)}`);
-}
 
 const children = [];
 function start(...args) {
@@ -237,5 +215,4 @@ await test("a folder of runs is listed side by side, and each run's page is one 
 await browser.close();
 for (const child of children) await ended(child, "SIGKILL");
 rmSync(folder, { recursive: true, force: true });
-console.log(`1..${number}`);
-process.exit(failures ? 1 : 0);
+process.exit(finish() ? 1 : 0);

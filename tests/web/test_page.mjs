@@ -8,6 +8,7 @@ import { join, resolve } from "node:path";
 import { assemble, axeSource, launch, missing, open } from "./browser.mjs";
 import { factsText, unpack } from "./facts.mjs";
 import { findCollisions, findEmptyCharts, readTables } from "./inspect.mjs";
+import { expect, expectEqual, finish, test } from "./tap.mjs";
 
 const [template, programPath] = process.argv.slice(2);
 const program = programPath && resolve(programPath);
@@ -19,29 +20,6 @@ if (reason) {
 
 const folder = mkdtempSync(join(tmpdir(), "relume-web-"));
 const pictures = process.env.RELUME_PICTURES;
-let number = 0;
-let failures = 0;
-
-async function test(name, body) {
-  number++;
-  try {
-    await body();
-    console.log(`ok ${number} - ${name}`);
-  } catch (error) {
-    failures++;
-    console.log(`not ok ${number} - ${name}`);
-    for (const line of String(error.message ?? error).split("\n")) console.log(`# ${line}`);
-  }
-}
-
-function expect(condition, words) {
-  if (!condition) throw new Error(words);
-}
-
-function expectEqual(found, expected, what) {
-  const [f, e] = [JSON.stringify(found), JSON.stringify(expected)];
-  if (f !== e) throw new Error(`${what}: found ${f.slice(0, 300)}, expected ${e.slice(0, 300)}`);
-}
 
 function expectQuiet(opened) {
   expectEqual(opened.seen, { requests: [], violations: [], errors: [] }, "requests, violations, errors");
@@ -282,5 +260,4 @@ if (pictures) {
 
 await browser.close();
 rmSync(folder, { recursive: true, force: true });
-console.log(`1..${number}`);
-process.exit(failures ? 1 : 0);
+process.exit(finish() ? 1 : 0);
