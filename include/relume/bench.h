@@ -25,7 +25,7 @@ typedef struct relume_bench_result {
     relume_bench_figure samples_per_second;
     relume_bench_figure
         gflops; /* dense-equivalent: every multiply-add of the net counted as 2, skipped or not */
-    relume_bench_figure peak_gflops; /* of all threads, measured between the pieces */
+    relume_bench_figure peak_gflops; /* of all threads, measured in turn with the work */
     double peak_share;               /* median of gflops / peak, piece by piece */
     uint64_t steps;                  /* or passes over the split */
 } relume_bench_result;
@@ -62,7 +62,7 @@ RELUME_API relume_status relume_bench_kernels(relume_engine *engine, const relum
                                               relume_bench_kernel result[RELUME_BENCH_KERNELS],
                                               relume_error *error) RELUME_MUST_CHECK;
 
-/* The multiply-add peak of all threads, in GFLOP/s, over some `seconds`. */
+/* The multiply-add peak of all threads, in GFLOP/s: the mean over some `seconds`. */
 RELUME_API double relume_bench_peak(relume_engine *engine, double seconds);
 
 #ifdef __cplusplus

@@ -1,10 +1,15 @@
 /* See threads.h.
  *
- * A region is published in one word, the ticket: its number in the high half, the tasks not yet taken in the
- * low half. Taking a task is a compare-and-swap that counts the low half down. When it succeeds, a task of
- * that very region was still open; its caller is still inside rlm_pool_run and the function and context read
- * before belong to it. A worker that comes late finds nothing to take and touches nothing, so the caller
- * waits for tasks that were taken, never for a worker to wake up. */
+ * A region is published in one word, the ticket: its number in the upper bits, its tasks in the lower. Each
+ * thread has a share of them, by position, and a word that says how many of the share are left and in which
+ * region; a word of an earlier region means the whole share. A task is taken by a compare-and-swap on that
+ * word, from the own share first, then from the others'. When it succeeds, a task of that very region was
+ * still open; its caller is still inside rlm_pool_run and the function and context read before belong to it.
+ * A worker that comes late finds words of this region or a later one, and touches nothing, so the caller
+ * waits for tasks that were taken, never for a worker to wake up.
+ *
+ * Shares by position keep a thread with the same part of the network in every step, whose weights are then in
+ * that core's own cache. */
 #include "base/threads.h"
 
 #include <errno.h>
@@ -16,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/checked.h"
 #include "base/cpu.h"
 #include "base/error.h"
 
@@ -23,7 +29,13 @@
  * regions of a step. */
 #define SPINS 2000
 
-#define OPEN_MASK 0xffffffffu
+#define TASKS_BITS 24
+#define TASKS_MASK (((uint64_t)1 << TASKS_BITS) - 1)
+
+/* What is left of a thread's share, beside the region's number; a line of its own, for others seldom look. */
+struct share {
+    _Alignas(64) _Atomic uint64_t left;
+};
 
 struct worker {
     struct rlm_pool *pool;
@@ -49,6 +61,7 @@ struct rlm_pool {
     atomic_bool stopping;
     pthread_mutex_t mutex; /* for sleeping only */
     pthread_cond_t work, finished;
+    struct share *shares; /* [threads], behind the workers */
     struct worker workers[];
 };
 
@@ -61,42 +74,63 @@ static void relax(void)
 #endif
 }
 
-/* Takes tasks of the region that is open until none is left. */
-static void tasks_do(struct rlm_pool *pool, size_t thread)
+/* Takes a task from the share of `thread` in the region of `ticket`; false when none is left, or the region
+ * is over. */
+static bool task_take(struct rlm_pool *pool, uint64_t ticket, size_t thread, size_t *task)
 {
-    uint64_t ticket = atomic_load_explicit(&pool->ticket, memory_order_acquire);
-    while (ticket & OPEN_MASK) {
-        rlm_task *function = atomic_load_explicit(&pool->function, memory_order_relaxed);
-        void *context = atomic_load_explicit(&pool->context, memory_order_relaxed);
-        if (!atomic_compare_exchange_weak_explicit(&pool->ticket, &ticket, ticket - 1, memory_order_acquire,
-                                                   memory_order_acquire))
-            continue;
-        function(context, (size_t)(ticket & OPEN_MASK) - 1, thread);
-        if (atomic_fetch_sub(&pool->unfinished, 1) == 1 && atomic_load(&pool->caller_sleeps)) {
-            (void)pthread_mutex_lock(&pool->mutex);
-            (void)pthread_cond_signal(&pool->finished);
-            (void)pthread_mutex_unlock(&pool->mutex);
-        }
-        ticket = atomic_load_explicit(&pool->ticket, memory_order_acquire);
+    uint64_t region = ticket & ~TASKS_MASK, tasks = ticket & TASKS_MASK;
+    uint64_t begin = tasks * thread / pool->threads, end = tasks * (thread + 1) / pool->threads;
+    _Atomic uint64_t *share = &pool->shares[thread].left;
+    uint64_t word = atomic_load_explicit(share, memory_order_relaxed), left;
+    do {
+        left = (word & ~TASKS_MASK) < region ? end - begin : word & TASKS_MASK;
+        if (left == 0 || (word & ~TASKS_MASK) > region)
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(share, &word, region | (left - 1), memory_order_acquire,
+                                                    memory_order_relaxed));
+    *task = end - left;
+    return true;
+}
+
+static void task_finish(struct rlm_pool *pool)
+{
+    if (atomic_fetch_sub(&pool->unfinished, 1) == 1 && atomic_load(&pool->caller_sleeps)) {
+        (void)pthread_mutex_lock(&pool->mutex);
+        (void)pthread_cond_signal(&pool->finished);
+        (void)pthread_mutex_unlock(&pool->mutex);
     }
 }
 
-static bool work_is_there(struct rlm_pool *pool)
+/* Does what is left of the region of `ticket`: the own share, then those of the threads after this one. */
+static void tasks_do(struct rlm_pool *pool, uint64_t ticket, size_t thread)
 {
-    return (atomic_load(&pool->ticket) & OPEN_MASK) != 0 || atomic_load(&pool->stopping);
+    rlm_task *function = atomic_load_explicit(&pool->function, memory_order_relaxed);
+    void *context = atomic_load_explicit(&pool->context, memory_order_relaxed);
+    size_t task;
+    for (size_t i = 0; i < pool->threads; i++)
+        while (task_take(pool, ticket, (thread + i) % pool->threads, &task)) {
+            function(context, task, thread);
+            task_finish(pool);
+        }
 }
 
-static void work_await(struct rlm_pool *pool)
+/* A region that this worker has not seen, or the end. */
+static bool work_is_there(struct rlm_pool *pool, uint64_t seen)
+{
+    return atomic_load(&pool->ticket) != seen || atomic_load(&pool->stopping);
+}
+
+static void work_await(struct rlm_pool *pool, uint64_t seen)
 {
     for (unsigned i = 0; i < pool->spins; i++) {
-        if (work_is_there(pool))
+        if (work_is_there(pool, seen))
             return;
         relax();
     }
     (void)pthread_mutex_lock(&pool->mutex);
     /* first count, then look: the caller first publishes, then counts. One of the two sees the other. */
     atomic_fetch_add(&pool->sleepers, 1);
-    while (!work_is_there(pool))
+    while (!work_is_there(pool, seen))
         (void)pthread_cond_wait(&pool->work, &pool->mutex);
     atomic_fetch_sub(&pool->sleepers, 1);
     (void)pthread_mutex_unlock(&pool->mutex);
@@ -106,9 +140,10 @@ static void *worker_main(void *argument)
 {
     const struct worker *worker = argument;
     struct rlm_pool *pool = worker->pool;
-    while (!atomic_load(&pool->stopping)) {
-        tasks_do(pool, worker->number);
-        work_await(pool);
+    uint64_t seen = 0; /* no region has that number */
+    while (work_await(pool, seen), !atomic_load(&pool->stopping)) {
+        seen = atomic_load_explicit(&pool->ticket, memory_order_acquire);
+        tasks_do(pool, seen, worker->number);
     }
     return NULL;
 }
@@ -157,6 +192,8 @@ static int state_init(struct rlm_pool *pool)
     pool->owner = getpid();
     pool->started = 0;
     atomic_store(&pool->ticket, 0);
+    for (size_t i = 0; i < pool->threads; i++)
+        atomic_store(&pool->shares[i].left, 0);
     atomic_store(&pool->unfinished, 0);
     atomic_store(&pool->sleepers, 0);
     atomic_store(&pool->caller_sleeps, false);
@@ -182,11 +219,13 @@ relume_status rlm_pool_create(const relume_allocator *allocator, size_t threads,
     if (threads < 1 || threads > RLM_POOL_THREADS_MAX)
         return rlm_error_set(error, RELUME_USAGE, "%zu threads were asked for; 1 to %d are possible", threads,
                              RLM_POOL_THREADS_MAX);
-    size_t bytes = sizeof(struct rlm_pool) + (threads - 1) * sizeof(struct worker);
+    size_t workers = rlm_round_up(sizeof(struct rlm_pool) + (threads - 1) * sizeof(struct worker), 64);
+    size_t bytes = workers + threads * sizeof(struct share);
     struct rlm_pool *made = rlm_alloc_zero(allocator, 1, bytes);
     if (!made)
         return rlm_error_memory(error, bytes, "the thread pool");
     made->threads = threads;
+    made->shares = (struct share *)(void *)((char *)made + workers);
     made->spins = spins_for(threads);
     int failed = state_init(made);
     if (!failed)
@@ -241,7 +280,7 @@ void rlm_pool_run(struct rlm_pool *pool, rlm_task *function, void *context, size
 {
     if (pool->owner != getpid() && state_init(pool) == 0)
         (void)workers_start(pool);
-    if (tasks < 2 || tasks > OPEN_MASK || pool->started == 0) {
+    if (tasks < 2 || tasks > TASKS_MASK || pool->started == 0) {
         for (size_t task = 0; task < tasks; task++)
             function(context, task, 0);
         return;
@@ -249,9 +288,10 @@ void rlm_pool_run(struct rlm_pool *pool, rlm_task *function, void *context, size
     atomic_store_explicit(&pool->function, function, memory_order_relaxed);
     atomic_store_explicit(&pool->context, context, memory_order_relaxed);
     atomic_store_explicit(&pool->unfinished, tasks, memory_order_relaxed);
-    uint64_t region = (atomic_load_explicit(&pool->ticket, memory_order_relaxed) >> 32) + 1;
-    atomic_store(&pool->ticket, region << 32 | tasks);
+    uint64_t region = (atomic_load_explicit(&pool->ticket, memory_order_relaxed) >> TASKS_BITS) + 1;
+    uint64_t ticket = region << TASKS_BITS | tasks;
+    atomic_store(&pool->ticket, ticket);
     workers_wake(pool);
-    tasks_do(pool, 0);
+    tasks_do(pool, ticket, 0);
     finish_await(pool);
 }

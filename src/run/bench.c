@@ -15,8 +15,12 @@
 #include "run/bench.h"
 #include "train/trainer.h"
 
-#define MAX_THREADS 256   /* whose peak is added up */
-#define PEAK_SECONDS 0.02 /* of each peak measurement between two pieces */
+#define MAX_THREADS 256 /* whose peak is added up */
+
+/* Work and the peak take turns in slices this short, and both are means over the same stretch of time: what
+ * other users take from the machine they take from both. */
+#define WORK_SECONDS 0.01
+#define PEAK_SECONDS 0.001
 
 void relume_bench_options_default(relume_bench_options *options)
 {
@@ -42,15 +46,14 @@ double relume_bench_peak(relume_engine *engine, double seconds)
 {
     size_t threads = rlm_size_min(rlm_pool_threads(engine->pool), MAX_THREADS);
     struct peak_task peak = {.level = engine->level, .steps = 1 << 16};
-    double best = 0.0, end = rlm_clock_now() + seconds;
+    double begin = rlm_clock_now(), flop = 0.0, spent;
     do {
-        double begin = rlm_clock_now(), flop = 0.0;
         rlm_pool_run(engine->pool, peak_task_run, &peak, threads);
         for (size_t i = 0; i < threads; i++)
             flop += peak.flop[i];
-        best = fmax(best, flop / (rlm_clock_now() - begin) * 1e-9);
-    } while (rlm_clock_now() < end);
-    return best;
+        spent = rlm_clock_now() - begin;
+    } while (spent < seconds);
+    return flop / spent * 1e-9;
 }
 
 /* One unit of work being timed; returns the samples it took, 0 on failure with `status` set. */
@@ -78,19 +81,42 @@ relume_bench_figure rlm_bench_figure(const double *values, size_t count)
     return (relume_bench_figure){.median = sorted[count / 2], .least = sorted[0], .most = sorted[count - 1]};
 }
 
-/* Works for about `seconds`; returns samples per second, 0 on failure. */
-static double work_for(struct workload *workload, double seconds, uint64_t *rounds, relume_error *error)
+/* A stretch of time in which work and peak took turns. */
+struct piece {
+    double samples_per_second, peak_gflops; /* 0: the work failed */
+};
+
+/* Works for about `seconds`; returns the samples done, 0 on failure. */
+static double work_for(struct workload *workload, double seconds, double *spent, uint64_t *rounds,
+                       relume_error *error)
 {
-    double begin = rlm_clock_now(), samples = 0.0, spent;
+    double begin = rlm_clock_now(), samples = 0.0;
     do {
         size_t done = workload->run(workload, error);
         if (done == 0)
             return 0.0;
         samples += (double)done;
         ++*rounds;
-        spent = rlm_clock_now() - begin;
-    } while (spent < seconds);
-    return samples / spent;
+        *spent = rlm_clock_now() - begin;
+    } while (*spent < seconds);
+    return samples;
+}
+
+static struct piece piece_measure(struct workload *workload, double seconds, uint64_t *rounds,
+                                  relume_error *error)
+{
+    double samples = 0.0, worked = 0.0, peaks = 0.0, spent = 0.0;
+    size_t slices = 0;
+    do {
+        double done = work_for(workload, fmin(WORK_SECONDS, seconds), &spent, rounds, error);
+        if (done == 0.0)
+            return (struct piece){0};
+        samples += done;
+        worked += spent;
+        peaks += relume_bench_peak(workload->engine, PEAK_SECONDS);
+        slices++;
+    } while (worked < seconds);
+    return (struct piece){samples / worked, peaks / (double)slices};
 }
 
 relume_status rlm_bench_check(const relume_bench_options *options, relume_error *error)
@@ -110,14 +136,15 @@ static relume_status measure(struct workload *workload, const relume_bench_optio
         share[RLM_BENCH_REPEATS];
     relume_bench_result made = {0};
     uint64_t warm = 0;
-    if (work_for(workload, options->seconds / 6.0, &warm, error) == 0.0)
+    if (piece_measure(workload, options->seconds / 6.0, &warm, error).samples_per_second == 0.0)
         return workload->status;
     for (size_t i = 0; i < options->repeats; i++) {
-        double before = relume_bench_peak(workload->engine, PEAK_SECONDS);
-        rate[i] = work_for(workload, options->seconds / (double)options->repeats, &made.steps, error);
-        if (rate[i] == 0.0)
+        struct piece piece =
+            piece_measure(workload, options->seconds / (double)options->repeats, &made.steps, error);
+        if (piece.samples_per_second == 0.0)
             return workload->status;
-        peak[i] = fmax(before, relume_bench_peak(workload->engine, PEAK_SECONDS));
+        rate[i] = piece.samples_per_second;
+        peak[i] = piece.peak_gflops;
         gflops[i] = rate[i] * workload->flop_per_sample * 1e-9;
         share[i] = gflops[i] / peak[i];
     }
