@@ -1,4 +1,5 @@
 /* backward_weights and backward_input against the reference, with every kind of update. */
+#include <math.h>
 #include <stdio.h>
 
 #include "kernels/levels.h"
@@ -31,10 +32,10 @@ static struct rlm_update random_update(struct random *r)
         .kind = (enum rlm_update_kind)random_below(r, RLM_UPDATE_ADAMW + 1),
         .learning_rate = 0.1f,
         .decay = random_one_in(r, 2) ? 0 : 0.01f,
-        .momentum = 0.9f,
-        .beta1 = 0.9f,
+        .momentum = random_one_in(r, 8) ? 0 : 0.9f,
+        .beta1 = random_one_in(r, 8) ? 0 : 0.9f,
         .one_minus_beta1 = 0.1f,
-        .beta2 = 0.999f,
+        .beta2 = random_one_in(r, 8) ? 0 : 0.999f,
         .one_minus_beta2 = 0.001f,
         .epsilon = random_one_in(r, 4) ? 0 : 1e-8f,
         .step_size = 0.01f,
@@ -45,14 +46,15 @@ static struct rlm_update random_update(struct random *r)
 
 static struct parameters parameters_take(struct random *r, size_t rows, size_t columns, size_t stride)
 {
-    float *second = weight_matrix(r, FILL_PLAIN, rows, columns, stride);
+    enum fill values = random_one_in(r, 2) ? FILL_PLAIN : random_one_in(r, 4) ? FILL_WIDE : FILL_SPARSE;
+    enum fill states = random_one_in(r, 2) ? FILL_PLAIN : random_one_in(r, 8) ? FILL_SPECIAL : FILL_RESTING;
+    float *second = weight_matrix(r, states, rows, columns, stride);
     for (size_t i = 0; i < rows * stride; i++)
-        second[i] *= second[i];
+        second[i] =
+            fabsf(second[i]) < 0x1p-60F || random_one_in(r, 20) ? fabsf(second[i]) : second[i] * second[i];
     return (struct parameters){
-        .value =
-            pair_of(weight_matrix(r, random_one_in(r, 2) ? FILL_PLAIN : FILL_SPARSE, rows, columns, stride),
-                    rows * stride, sizeof(float)),
-        .s1 = pair_of(weight_matrix(r, FILL_PLAIN, rows, columns, stride), rows * stride, sizeof(float)),
+        .value = pair_of(weight_matrix(r, values, rows, columns, stride), rows * stride, sizeof(float)),
+        .s1 = pair_of(weight_matrix(r, states, rows, columns, stride), rows * stride, sizeof(float)),
         .s2 = pair_of(second, rows * stride, sizeof(float)),
         .gradient = pair_of(NULL, rows * stride, sizeof(float)),
     };

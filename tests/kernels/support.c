@@ -55,6 +55,11 @@ static float random_number(struct random *r, enum fill fill)
         return ldexpf(random_unit(r), 50 + (int)random_below(r, 77));
     case FILL_SPECIAL:
         return random_one_in(r, 50) ? special[random_below(r, 5)] : random_unit(r);
+    case FILL_RESTING: {
+        float units = (float)(random_below(r, 4) ? random_below(r, 12) : random_below(r, (size_t)1 << 25));
+        float tiny = ldexpf(units, -149);
+        return random_one_in(r, 3) ? random_unit(r) : random_one_in(r, 2) ? tiny : -tiny;
+    }
     case FILL_ZERO:
         return 0;
     default:

@@ -28,6 +28,7 @@ enum fill {
     FILL_WIDE,    /* exponents from −40 to 40 */
     FILL_HUGE,    /* sums overflow */
     FILL_SPECIAL, /* plain, with a NaN or an infinity here and there */
+    FILL_RESTING, /* a third each plain, 0 and denormal or on the way there, of either sign */
     FILL_KINDS
 };
 enum fill random_fill(struct random *r); /* all but ZERO */
