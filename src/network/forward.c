@@ -95,6 +95,10 @@ size_t rlm_pass_capacity(size_t samples)
 
 /* ---- running ---- */
 
+/* A batch of more bytes would push out of the second-level cache what the step needs before it. */
+#define FETCH_MOST ((size_t)256 << 10)
+#define CACHE_LINE 64
+
 struct pack_region {
     const struct rlm_kernels *kernels;
     struct rlm_pack arguments;
@@ -127,6 +131,19 @@ static void batch_pack(struct rlm_pass *pass, const struct rlm_batch *batch)
     /* an element costs some eight multiply-adds: a read out of order, a division, two writes */
     rlm_range_run(network->engine->pool, batch->count, batch->count * dataset->features * 8, pack_range,
                   &region);
+}
+
+void rlm_batch_fetch(const struct rlm_batch *batch)
+{
+    const relume_dataset *dataset = batch->dataset;
+    size_t bytes = dataset->features * (dataset->element == RELUME_U8 ? sizeof(uint8_t) : sizeof(float));
+    for (size_t i = 0; bytes <= FETCH_MOST / batch->count && i < batch->count; i++) {
+        const char *row =
+            (const char *)dataset->x + (batch->index ? batch->index[i] : batch->first + i) * bytes;
+        for (size_t at = 0; at < bytes; at += CACHE_LINE)
+            __builtin_prefetch(row + at);
+        __builtin_prefetch(row + bytes - 1);
+    }
 }
 
 /* Lists cost little beside what they save: the sums of forward and dW are as fast with a list of all units as

@@ -23,16 +23,32 @@ static void order_prepare(relume_trainer *trainer, uint64_t epoch)
     trainer->order_epoch = epoch;
 }
 
-static struct rlm_batch batch_next(relume_trainer *trainer)
+/* The batch of the epoch in `order` that begins with the sample at place `begin`. */
+static struct rlm_batch batch_at(const relume_trainer *trainer, size_t begin)
 {
-    order_prepare(trainer, trainer->step / trainer->steps_per_epoch);
-    size_t begin = (size_t)(trainer->step % trainer->steps_per_epoch) * trainer->batch_size;
     return (struct rlm_batch){
         .dataset = trainer->dataset,
         .index = trainer->order ? trainer->order + begin : NULL, /* training rows come first in a dataset */
         .first = trainer->rows.first + begin,
         .count = rlm_size_min(trainer->batch_size, trainer->rows.count - begin),
     };
+}
+
+static struct rlm_batch batch_next(relume_trainer *trainer)
+{
+    order_prepare(trainer, trainer->step / trainer->steps_per_epoch);
+    return batch_at(trainer, (size_t)(trainer->step % trainer->steps_per_epoch) * trainer->batch_size);
+}
+
+/* The rows of the batch after this one, while this one is worked on. Those of another epoch have no order yet.
+ */
+static void batch_fetch(const relume_trainer *trainer)
+{
+    uint64_t place = trainer->step % trainer->steps_per_epoch + 1;
+    if (place == trainer->steps_per_epoch)
+        return;
+    struct rlm_batch batch = batch_at(trainer, (size_t)place * trainer->batch_size);
+    rlm_batch_fetch(&batch);
 }
 
 struct rlm_batch rlm_trainer_get_batch(relume_trainer *trainer)
@@ -227,6 +243,7 @@ static relume_status step_batch(relume_trainer *trainer, const struct rlm_batch 
     struct rlm_fault fault;
     if (!rlm_pass_run(&trainer->pass, batch, &fault))
         return diverged_forward(trainer, &fault, error);
+    batch_fetch(trainer);
     rlm_loss_run(&trainer->loss, &trainer->pass, batch, trainer->backward.dlogits);
     struct rlm_loss_sum sum = {0};
     if (trainer->step % trainer->steps_per_epoch != 0)
