@@ -90,6 +90,7 @@ static void layer_weights(const struct rlm_backward *backward, const struct rlm_
                       .dz = dz,
                       .x_features = index == 0 ? pass->x_features : pass->layer[index - 1].z_features,
                       .units = kept->listed ? kept->live : NULL,
+                      .skip_zeros = kept->live != NULL,
                       .weight_update = update->weight,
                       .bias_update = update->bias,
                       .stride = layer->stride,

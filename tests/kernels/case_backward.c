@@ -96,12 +96,18 @@ static void weights_once(const struct rlm_kernels *kernels, struct random *r, si
     size_t stride = rlm_round_up(features, RLM_LANES) + RLM_LANES * random_below(r, 2), listed;
     uint32_t *list = random_list(r, units, 1, &listed);
     float *x = sample_panels(r, fill, batch, features);
+    float *dz = sample_panels(r, random_one_in(r, 2) ? fill : FILL_SPARSE, batch, listed);
+    size_t open = 1 + random_below(r, 8); /* one in so many stays */
+    for (size_t i = 0; i < sample_panels_size(batch, listed); i++)
+        if (!random_one_in(r, open))
+            dz[i] = random_one_in(r, 4) && dz[i] != 0 ? -0.0F : 0.0F;
     struct rlm_backward_weights a = {
         .batch = batch,
         .in_features = features,
         .out_features = listed,
         .units = list,
-        .dz = sample_panels(r, random_one_in(r, 2) ? fill : FILL_SPARSE, batch, listed),
+        .dz = dz,
+        .skip_zeros = fill != FILL_SPECIAL && random_one_in(r, 2),
         .x_features = feature_panels(x, batch, features),
         .weight_update = random_update(r),
         .bias_update = random_update(r),
