@@ -56,13 +56,13 @@ static uint64_t multiply_high(uint64_t a, uint64_t b, uint64_t *low)
 
 uint64_t rlm_rng_below(const struct rlm_rng *rng, uint64_t index, uint64_t bound)
 {
-    uint64_t smallest = -bound % bound; /* 2⁶⁴ mod bound: low halves below it would be one too many */
     for (uint64_t further = 0;; further++) {
         uint64_t words[4], low;
         block_at(rng, index, further, words);
         for (int i = 0; i < 4; i++) {
             uint64_t high = multiply_high(words[i], bound, &low);
-            if (low >= smallest)
+            /* 2⁶⁴ mod bound, which is below bound: low halves below it would be one too many */
+            if (low >= bound || low >= -bound % bound)
                 return high;
         }
     }
