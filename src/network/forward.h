@@ -76,8 +76,8 @@ void rlm_pass_reset(struct rlm_pass *pass);
  * first sample. Allocates nothing. */
 bool rlm_pass_run(struct rlm_pass *pass, const struct rlm_batch *batch, struct rlm_fault *fault);
 
-/* Asks for the rows of a batch that is to be run later: they lie anywhere in the dataset, and have come to the
- * cache by then. */
+/* Asks for the rows of a batch that is to be run later: they lie anywhere in the dataset, and have come to
+ * the cache by then. */
 void rlm_batch_fetch(const struct rlm_batch *batch);
 
 /* A batch size that suits a pass over a whole split: enough to fill the vector lanes and reuse the weights,

@@ -40,7 +40,8 @@ static struct rlm_batch batch_next(relume_trainer *trainer)
     return batch_at(trainer, (size_t)(trainer->step % trainer->steps_per_epoch) * trainer->batch_size);
 }
 
-/* The rows of the batch after this one, while this one is worked on. Those of another epoch have no order yet.
+/* The rows of the batch after this one, while this one is worked on. Those of another epoch have no order
+ * yet.
  */
 static void batch_fetch(const relume_trainer *trainer)
 {
