@@ -97,6 +97,12 @@ await test("the page follows a run to its end, and then shows what its report sh
   expect(/complete to step [\d,]+, \d+\.\d s ago/.test(await page.textContent(".masthead")), `it says: ${await page.textContent(".masthead")}`);
   await looks(page);
   await shoot(page, "live.png");
+  if (pictures) {
+    await page.emulateMedia({ colorScheme: "dark" });
+    await page.waitForTimeout(400);
+    await shoot(page, "live-dark.png");
+    await page.emulateMedia({ colorScheme: "light" });
+  }
   await page.setViewportSize({ width: 375, height: 812 });
   await page.waitForTimeout(400);
   expectEqual(await page.evaluate(findCollisions), [], "collisions on a phone");
@@ -133,7 +139,8 @@ function continuation(facts, since, k) {
     since,
     complete_to: { step, epoch: row.epoch },
     epochs: Object.fromEntries(Object.entries(row).map(([key, value]) => [key, [value]])),
-    layers: facts.layers.map((l, i) => ({ ...l, dead_by_epoch: [3], active: pack("u32", counts[i]), margin: pack("f32", margins[i]) })),
+    output_layer: { ...facts.output_layer, update_ratio: { step: [step], log10: [-2.4] } },
+    layers: facts.layers.map((l, i) => ({ ...l, dead_by_epoch: [3], update_ratio: { step: [step], log10: [-2.5] }, active: pack("u32", counts[i]), margin: pack("f32", margins[i]) })),
     map: { ...facts.map, encoding: "counts", of: 1, step: [step], epoch: [row.epoch], accuracy: [0.9], layers: counts.map((c) => pack("u32", c)), margins: margins.map((m) => pack("f32", m)) },
     events: { count: facts.events.count + k, kept: 1, exact: 1, layer: pack("u32", [0]), unit: pack("u32", [k % facts.layers[0].units]), kind: pack("u8", [1]), after_step: pack("u32", [step - 1]), step: pack("u32", [step]) },
     units: null,
