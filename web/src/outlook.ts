@@ -2,7 +2,7 @@
 
 import { look, type Chart } from "./curves";
 import type { Facts } from "./facts";
-import { number, percent, plural } from "./format";
+import { atMost, number, percent, plural } from "./format";
 
 export function sweepChart(facts: Facts): Chart | null {
   if (!facts.sweep?.rows.length) return null;
@@ -26,7 +26,7 @@ export function sweepChart(facts: Facts): Chart | null {
 export function forecastChart(facts: Facts): Chart | null {
   if (!facts.forecast?.layers.length) return null;
   const { layers, steps, safe_learning_rate: safe } = facts.forecast;
-  const rate = safe === null ? "" : ` A learning rate up to ${number(safe)} kills nobody in the first ${plural(steps, "step")}.`;
+  const rate = safe === null ? "" : ` A learning rate up to ${atMost(safe)} kills nobody in the first ${plural(steps, "step")}.`;
   return {
     title: "Born dead: forecast and found, by layer",
     x: { label: "hidden layer", values: layers.map((_, i) => i + 1) },

@@ -2,7 +2,7 @@
 
 import { colour, el } from "./dom";
 import type { Death } from "./facts";
-import { count, number, percent, plain, plural, short } from "./format";
+import { atMost, count, number, percent, plain, plural, short } from "./format";
 import { mix } from "./map";
 import { name, rateOf, type Detail, type Model, type Unit } from "./model";
 import type { Numbers } from "./packed";
@@ -112,7 +112,7 @@ function ratePart(death: Death): Node[] {
   if (!lethal[0])
     return [title, words(`Every rate up to ${lethal[1] === null ? "any height" : number(lethal[1])}: its inputs had moved, so no smaller update of its own would have spared it.`, "quiet")];
   const axis = el("div", { class: "drawing" }, lethalAxis(lethal, used, safe));
-  return [title, axis, words(`At ${number(safe)} or less it would have lived through this step.`, "quiet")];
+  return [title, axis, words(`At ${atMost(safe)} or less it would have lived through this step.`, "quiet")];
 }
 
 function autopsyPart(model: Model, unit: Unit): Node[] {
