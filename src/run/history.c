@@ -264,7 +264,7 @@ static relume_status put_boundary(struct rlm_history *history, const void *argum
     const struct rlm_boundary *boundary = argument;
     if (boundary->ended)
         RLM_TRY(put_epoch(history, boundary, error));
-    if (boundary->stride)
+    if (boundary->ended && boundary->stride)
         RLM_TRY(put_ratios(history, boundary, error));
     return boundary->census ? put_census(history, boundary, error) : RELUME_OK;
 }

@@ -3,7 +3,7 @@
 // A run is trained while its page is open. RELUME_PICTURES names a folder that receives the screenshots of the documentation.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { deflateSync } from "node:zlib";
@@ -206,7 +206,6 @@ await test("a folder of runs is listed side by side, and each run's page is one 
   const row = await page.evaluate(() => [...document.querySelectorAll(".runs tbody tr")][1].innerText);
   expect(row.includes(`${(100 * facts.dead_fraction).toFixed(1)} %`), `the row says ${row}`);
   await looks(page);
-  await shoot(page, "runs.png");
   start("train", "digits", "--hidden", "16", "--epochs", "2", "-o", "third", "--progress", "off");
   await page.waitForFunction(() => document.querySelectorAll(".runs tbody tr").length === 3, null, { timeout: 20_000 });
   await page.click("text=dying");
@@ -218,6 +217,19 @@ await test("a folder of runs is listed side by side, and each run's page is one 
   await context.close();
   expectEqual(await ended(child, "SIGTERM"), 143, "exit status after SIGTERM");
 });
+
+if (pictures)
+  await test("a picture of runs side by side", async () => {
+    mkdirSync(join(folder, "rates"));
+    for (const rate of ["0.1", "0.3", "0.9", "2.7"])
+      execFileSync(program, ["train", "digits", "--holdout", "0.2", "--hidden", "96,96", "--epochs", "12", "--batch", "64", "--optimizer", "sgd", "--lr", rate, "-o", `rates/lr-${rate}`, "--progress", "off"], { cwd: folder, stdio: "ignore" });
+    const { child, url } = await serve("rates");
+    const { page, context } = await visit(browser, url);
+    await looks(page);
+    await shoot(page, "runs.png");
+    await context.close();
+    await ended(child, "SIGTERM");
+  });
 
 await browser.close();
 for (const child of children) await ended(child, "SIGKILL");
