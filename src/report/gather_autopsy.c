@@ -67,8 +67,8 @@ static relume_status training_seconds(struct rlm_gather *gather, double *seconds
     return status;
 }
 
-/* Seconds that an autopsy takes at least: the updates as training took them, and for each death about twenty
- * counts of its unit over the data, at a thousand million terms a second. */
+/* Seconds that an autopsy takes: the updates as training took them, and for each death 2.5 ns a sample and
+ * input of the layer, which is what 207 deaths over 60,000 samples were seen to take, all counts together. */
 static relume_status foretell(struct rlm_gather *gather, double *seconds, uint64_t *steps,
                               relume_error *error)
 {
@@ -82,7 +82,7 @@ static relume_status foretell(struct rlm_gather *gather, double *seconds, uint64
     rlm_free(checkpoint);
     *seconds = facts->step > 0 && isfinite(trained) ? trained * (double)*steps / (double)facts->step : 0;
     for (size_t l = 0; l < facts->layers; l++)
-        *seconds += 20e-9 * (double)facts->layer[l].account.dead * (double)facts->samples *
+        *seconds += 2.5e-9 * (double)facts->layer[l].account.dead * (double)facts->samples *
                     (double)facts->layer[l].in_features;
     return status;
 }

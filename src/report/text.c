@@ -411,11 +411,6 @@ void rlm_report_text(const struct rlm_facts *facts, size_t width, bool ascii, st
     put_ways(&sheet, facts);
     put_sweep(&sheet, facts);
     put_forecast(&sheet, facts);
-    if (facts->autopsy.left_out) {
-        rlm_strbuf_append(buffer, "\n", 1);
-        put_wrapped(&sheet, "There is no autopsy:", 0);
-        put_wrapped(&sheet, facts->autopsy.left_out, 0);
-    }
     if (facts->dataset_trouble) {
         rlm_strbuf_append(buffer, "\n", 1);
         put_wrapped(&sheet, "The data were not looked at:", 0);

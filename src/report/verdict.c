@@ -294,6 +294,8 @@ relume_status rlm_verdict_reach(struct rlm_facts *facts, relume_error *error)
     RLM_TRY(say_since(facts, &sum, error));
     if (held)
         RLM_TRY(rlm_verdict_cause(facts, error));
+    else if (!facts->live && facts->autopsy.left_out)
+        RLM_TRY(RLM_SAY(facts, "cause", error, "Not known here: %s.", facts->autopsy.left_out));
     RLM_TRY(held ? rlm_verdict_prognosis(facts, error) : say_return(facts, &sum, error));
     RLM_TRY(say_harm(facts, &sum, error));
     RLM_TRY(held ? rlm_verdict_remedy(facts, &sum, error) : say_advice(facts, &sum, error));
