@@ -96,7 +96,7 @@ static long long whole(json_t *json, const char *path)
 
 static void check_layer(json_t *json, const relume_run *run, size_t l)
 {
-    char path[32];
+    char path[48];
     relume_layer_account account = relume_census_get_layer(relume_run_get_census(run), l);
     relume_run_layer ledger = relume_run_get_layer(run, l);
     (void)snprintf(path, sizeof path, "layers.%zu", l);
