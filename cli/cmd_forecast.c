@@ -1,5 +1,5 @@
-/* relume forecast DATA: counts for the network asked for and for its alternatives, then the search for a
- * rate; forecast_text.c and forecast_json.c print them. */
+/* relume forecast DATA, or RUN: counts for the network asked for and for its alternatives, then the search
+ * for a rate; forecast_text.c and forecast_json.c print them. */
 #include "forecast.h"
 
 #include "signals.h"
@@ -114,10 +114,13 @@ static relume_status gather(struct forecast *forecast, relume_engine *engine, re
     const relume_dataset *const read[2] = {dataset[0], dataset[1]};
     forecast->engine = engine;
     forecast->dataset = dataset[cli_given(args, "standardize")];
+    relume_status status = forecast_check_data(forecast, error);
+    if (status != RELUME_OK)
+        return status;
     cli_training_read(&forecast->training, args);
     cli_network_options(&forecast->training, args, forecast->dataset, &forecast->network);
     plan_cases(forecast, forecast->network.init, cli_given(args, "standardize"));
-    relume_status status = count_cases(forecast, engine, read, error);
+    status = count_cases(forecast, engine, read, error);
     return status == RELUME_OK ? find_rate(forecast, engine, error) : status;
 }
 
@@ -129,6 +132,8 @@ int cmd_forecast(struct cli_program *program)
     relume_error error = {0};
     forecast.program = program;
     relume_status status = cli_engine(program, &engine, &error);
+    if (status == RELUME_OK && relume_run_exists(program->args->positional[0]))
+        status = forecast_read_run(&forecast, program, engine, &error);
     if (status == RELUME_OK)
         status = load(&forecast, engine, dataset, &error);
     if (status == RELUME_OK) {
@@ -138,6 +143,8 @@ int cmd_forecast(struct cli_program *program)
     if (status == RELUME_OK)
         status = cli_given(program->args, "json") ? forecast_print_json(&forecast, &error)
                                                   : forecast_print_text(&forecast, &error);
+    if (status == RELUME_OK)
+        forecast_keep(&forecast, engine);
     for (size_t i = 0; i < forecast.cases; i++)
         relume_forecast_deinit(&forecast.at[i].forecast);
     relume_dataset_destroy(dataset[0]);

@@ -4,6 +4,7 @@
 
 #include "output.h"
 #include "program.h"
+#include "signals.h"
 
 /* What was asked for: -o is the page, --json the JSON, neither the terminal. */
 static relume_report_format wanted_format(const struct cli_program *program)
@@ -36,13 +37,45 @@ static void tell(const struct cli_program *program, const char *path, size_t len
     fprintf(program->err.stream, " (%.1f MB): open it in a browser\n", (double)length / 1e6);
 }
 
+/* A line that moves while the autopsy repeats the run, on a terminal only. */
+static void tell_progress(void *user, uint64_t done, uint64_t total)
+{
+    const struct cli_term *err = user;
+    if (done % 16 == 0 || done == total)
+        fprintf(err->stream, "\rrepeating update %llu of %llu ", (unsigned long long)done,
+                (unsigned long long)total);
+}
+
+static void end_progress(const struct cli_term *err)
+{
+    if (err->tty)
+        fprintf(err->stream, "\r%*s\r", 60, "");
+}
+
+static void set_options(struct cli_program *program, relume_report_options *options)
+{
+    relume_report_options_default(options);
+    if (cli_given(program->args, "autopsy"))
+        options->autopsy = RELUME_REPORT_AUTOPSY_ALWAYS;
+    if (cli_given(program->args, "no-autopsy"))
+        options->autopsy = RELUME_REPORT_AUTOPSY_NEVER;
+    options->progress = program->err.tty ? tell_progress : NULL;
+    options->user = &program->err;
+    options->stop = &cli_stop;
+}
+
 static relume_status make_report(struct cli_program *program, relume_engine *engine, relume_error *error)
 {
+    relume_report_options options;
     const char *path = cli_text(program->args, "output"), *text = NULL;
     relume_report_format format = wanted_format(program);
     size_t length = 0;
     relume_report *report = NULL;
-    relume_status status = relume_report_create(engine, program->args->positional[0], &report, error);
+    set_options(program, &options);
+    cli_signals_catch();
+    relume_status status =
+        relume_report_create(engine, program->args->positional[0], &options, &report, error);
+    end_progress(&program->err);
     if (status != RELUME_OK)
         return status;
     status = relume_report_print(report, format, program->out.width, &text, &length, error);
@@ -61,9 +94,17 @@ int cmd_report(struct cli_program *program)
     if (cli_given(program->args, "output") && cli_given(program->args, "json"))
         return cli_misuse(&program->err, "report",
                           "--json and --output are two results: ask for one at a time");
+    if (cli_given(program->args, "output") && !relume_report_has_page())
+        return cli_misuse(
+            &program->err, "report",
+            "--output: this build of relume carries no page, because node was not there when it "
+            "was built; the terminal report and --json say the same");
+    if (cli_given(program->args, "autopsy") && cli_given(program->args, "no-autopsy"))
+        return cli_misuse(&program->err, "report", "--autopsy and --no-autopsy contradict each other");
     relume_status status = cli_engine(program, &engine, &error);
     if (status == RELUME_OK)
         status = make_report(program, engine, &error);
     relume_engine_destroy(engine);
-    return status == RELUME_OK ? 0 : cli_fail(program, &error);
+    int code = status == RELUME_OK ? 0 : cli_fail(program, &error);
+    return status == RELUME_INTERRUPTED ? 128 + cli_stop : code;
 }

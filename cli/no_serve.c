@@ -3,9 +3,8 @@
 
 int cmd_serve(struct cli_program *program)
 {
-    relume_error error = {0};
-    cli_error(&error, RELUME_NOT_FOUND,
-              "this build of relume has no server, because libmicrohttpd was not there when it was built; "
-              "relume report RUN -o FILE.html writes the page as one file");
-    return cli_fail(program, &error);
+    return cli_misuse(
+        &program->err, "serve",
+        "this build of relume has no server, because libmicrohttpd was not there when it was built; "
+        "relume report RUN -o FILE.html writes the page as one file");
 }

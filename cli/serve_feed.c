@@ -190,8 +190,12 @@ static void make_run_page(struct serve *serve, struct serve_feed *feed)
     relume_error error = {0};
     const char *text = NULL;
     size_t length = 0;
+    relume_report_options options;
+    relume_report_options_default(&options);
+    if (serve->folder) /* other runs may be training beside it */
+        options.autopsy = RELUME_REPORT_AUTOPSY_NEVER;
     relume_status status = feed->final
-                               ? relume_report_create(serve->engine, feed->path, &report, &error)
+                               ? relume_report_create(serve->engine, feed->path, &options, &report, &error)
                                : relume_report_create_live(serve->engine, feed->path, 0, &report, &error);
     if (status == RELUME_OK)
         status = relume_report_print(report, RELUME_REPORT_JSON, 0, &text, &length, &error);

@@ -106,6 +106,9 @@ static const struct cli_option report_output[] = {
      .kind = CLI_FILE,
      .value = "FILE.html",
      .help = "write the page: one file that opens from disk and asks nothing of the network"},
+    {.name = "autopsy",
+     .help = "hold the autopsy of the dead units however long it takes; by default up to 5 seconds"},
+    {.name = "no-autopsy", .help = "hold none: do not ask why units died"},
     JSON_ROW,
     HELP_ROW,
     {0}};
@@ -114,8 +117,8 @@ static const struct cli_command report = {
     .name = "report",
     .summary = "show every unit's life: in the terminal, or as a page in one file",
     .about =
-        "Says how many units of a run are dead, since when, whether they can return, and what to do about "
-        "it, with the course of training. The page adds a map of every unit over time and a panel for "
+        "Says how many units of a run are dead, since when, why, whether they can return, and what to do "
+        "about it, with the course of training. The page adds a map of every unit over time and a panel for "
         "each: its life line, its pre-activations, its weights, and the samples that fire it most. A run "
         "that is still training may be looked at.",
     .examples =

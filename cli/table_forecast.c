@@ -33,16 +33,19 @@ const struct cli_command cli_forecast_command = {
     .about = "For each hidden layer two shares stand side by side: what a closed form expects of units born "
              "dead on this data, and what counting finds in networks drawn with many seeds. Then what "
              "centring the data or another initialisation would give, and the largest learning rate that "
-             "kills no unit in the first steps, found by training them again and again from the same start.",
+             "kills no unit in the first steps, found by training them again and again from the same start. "
+             "Of a run it takes data, network and training, and stays with it for its report.",
     .examples =
         (const struct cli_example[]){
             {"relume forecast digits --hidden 64,64", "what to expect of this network"},
             {"relume forecast digits --hidden 64,64 --standardize --init pytorch",
              "with centred data, drawn as torch.nn.Linear does"},
+            {"relume forecast run", "what was to be expected of a run"},
             {"relume forecast digits --optimizer adam --steps 100 --json", "a rate for Adam, for a program"},
             {0}},
     .positionals =
-        (const struct cli_positional[]){{"DATA", CLI_DATA, false, "what would be trained on"}, {0}},
+        (const struct cli_positional[]){
+            {"DATA", CLI_DATA, false, "what would be trained on, or a run directory"}, {0}},
     .groups = (const struct cli_group[]){{"Forecast", forecast_what},
                                          {"Output", forecast_output},
                                          {"Data", forecast_data},

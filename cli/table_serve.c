@@ -25,7 +25,7 @@ const struct cli_command cli_serve_command = {
     .about =
         "Prints an address to open in a browser and serves the page there until Ctrl-C. What a run records "
         "appears as it is recorded. Only this machine can open it unless --host says otherwise. It reads "
-        "runs and writes nothing; training is not slowed.",
+        "runs and writes nothing; training is slowed by less than 1 %.",
     .examples =
         (const struct cli_example[]){{"relume serve run", "one run"},
                                      {"relume serve runs --port 8000", "all runs in a folder, side by side"},

@@ -75,7 +75,7 @@ static void restore(relume_network *network, const relume_dataset *dataset,
     if (relume_trainer_create(network, dataset, &options, &trainer, &error) != RELUME_OK)
         return; /* a loss that does not go with labels */
     FUZZ_MUST(rlm_ledger_init(&ledger, network, false, &error) == RELUME_OK);
-    struct rlm_checkpoint checkpoint = {network, trainer, &ledger};
+    struct rlm_checkpoint checkpoint = {network, trainer, &ledger, NULL};
     relume_status status = rlm_checkpoint_load_from(&checkpoint, file, FUZZ_NAME, &error);
     if (status == RELUME_OK) {
         struct rlm_observer observer = rlm_ledger_observer(&ledger);

@@ -291,14 +291,14 @@ static void tell_recount(struct story *story)
 static void tell_resume(struct story *story)
 {
     struct side *first = &story->side[0], *second = &story->side[1];
-    struct rlm_checkpoint saved = {first->network, first->trainer, &first->ledger};
+    struct rlm_checkpoint saved = {first->network, first->trainer, &first->ledger, NULL};
     relume_status status = rlm_checkpoint_save(&saved, path, NULL);
     FUZZ_MUST(status == RELUME_OK || status == RELUME_DIVERGED);
     if (status != RELUME_OK)
         return;
     end_side(second);
     begin_side(story, second, story->engine[1], story->network.seed + 1);
-    struct rlm_checkpoint loaded = {second->network, second->trainer, &second->ledger};
+    struct rlm_checkpoint loaded = {second->network, second->trainer, &second->ledger, NULL};
     FUZZ_MUST(rlm_checkpoint_load(&loaded, path, NULL) == RELUME_OK);
 }
 

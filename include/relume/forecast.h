@@ -73,6 +73,13 @@ RELUME_API relume_status relume_forecast_rate(relume_engine *engine, const relum
                                               double least, double most, relume_safe_rate *rate,
                                               relume_error *error) RELUME_MUST_CHECK;
 
+/* Leaves a forecast, and the rate found where `rate` is not NULL, with the run at `run`: its report shows
+ * them. An earlier one is replaced. NOT_FOUND where there is no run, LOCKED while another process trains it,
+ * MISMATCH where its hidden layers are others, BAD_FORMAT, IO, NO_MEMORY. */
+RELUME_API relume_status relume_forecast_keep(relume_engine *engine, const char *run,
+                                              const relume_forecast *forecast, const relume_safe_rate *rate,
+                                              uint64_t steps, relume_error *error) RELUME_MUST_CHECK;
+
 #ifdef __cplusplus
 }
 #endif

@@ -21,17 +21,38 @@ typedef enum relume_report_format {
 
 typedef struct relume_report relume_report;
 
+/* Whether a report holds the autopsy of the units that are dead, which repeats the run up to their deaths.
+ * SHORT: when it is foretold to take no longer than `autopsy_seconds`, and does; else the report says why it
+ * has none. */
+typedef enum relume_report_autopsy {
+    RELUME_REPORT_AUTOPSY_SHORT,
+    RELUME_REPORT_AUTOPSY_NEVER,
+    RELUME_REPORT_AUTOPSY_ALWAYS
+} relume_report_autopsy;
+
+typedef struct relume_report_options {
+    relume_report_autopsy autopsy;                               /* = SHORT */
+    double autopsy_seconds;                                      /* = 5 */
+    void (*progress)(void *user, uint64_t done, uint64_t total); /* = NULL: updates repeated so far */
+    void *user;
+    const volatile int *stop; /* = NULL: looked at after each update repeated */
+} relume_report_options;
+RELUME_API void relume_report_options_default(relume_report_options *options);
+
 /* Gathers the facts of the run at `path`, which may still be training: nothing is written. Where the run's
- * data can be found, unchanged, a pass over them adds each unit's pre-activations; a report without them says
- * so. NOT_FOUND when there is no run or no census in it yet, BAD_FORMAT, IO, NO_MEMORY. */
-RELUME_API relume_status relume_report_create(relume_engine *engine, const char *path, relume_report **report,
+ * data can be found, unchanged, a pass over them adds each unit's pre-activations, and the autopsy tells why
+ * the dead ones died; a report without them says so. `options` may be NULL. NOT_FOUND when there is no run or
+ * no census in it yet, BAD_FORMAT, IO, INTERRUPTED, NO_MEMORY. */
+RELUME_API relume_status relume_report_create(relume_engine *engine, const char *path,
+                                              const relume_report_options *options, relume_report **report,
                                               relume_error *error) RELUME_MUST_CHECK;
 RELUME_API void relume_report_destroy(relume_report *report);
 
-/* The same for those who follow a run while it trains: from its history alone, without a pass over the data,
- * so that training is not slowed; of an unfinished run as of the last census the history holds. With
- * `first_step` above 0 its JSON is a continuation: the map, the events and the rows by epoch hold only what
- * happened at that step or later, and a field `since` says so. The statuses of relume_report_create. */
+/* The same for those who follow a run while it trains: from its history alone, without a pass over the data
+ * and without an autopsy, so that training is not slowed; of an unfinished run as of the last census the
+ * history holds. With `first_step` above 0 its JSON is a continuation: the map, the events and the rows by
+ * epoch hold only what happened at that step or later, and a field `since` says so. The statuses of
+ * relume_report_create. */
 RELUME_API relume_status relume_report_create_live(relume_engine *engine, const char *path,
                                                    uint64_t first_step, relume_report **report,
                                                    relume_error *error) RELUME_MUST_CHECK;

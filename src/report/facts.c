@@ -31,11 +31,12 @@ struct rlm_facts_room rlm_facts_room(size_t hidden_units)
      * tables. */
     const double all = 4.5e6, account = 16.1 * (double)hidden_units;
     double left = all - account > 0.5e6 ? all - account : 0.5e6;
-    return (struct rlm_facts_room){.map = (size_t)(left * 0.36),
-                                   .margins = (size_t)(left * 0.12),
-                                   .events = (size_t)(left * 0.12),
-                                   .units = (size_t)(left * 0.22),
-                                   .images = (size_t)(left * 0.18)};
+    return (struct rlm_facts_room){.map = (size_t)(left * 0.34),
+                                   .margins = (size_t)(left * 0.11),
+                                   .events = (size_t)(left * 0.11),
+                                   .units = (size_t)(left * 0.21),
+                                   .images = (size_t)(left * 0.16),
+                                   .autopsy = (size_t)(left * 0.07)};
 }
 
 relume_status rlm_facts_print(struct rlm_facts *facts, char **text, relume_error *error, const char *format,
@@ -108,6 +109,7 @@ static relume_status gather_settings(struct rlm_gather *gather, relume_error *er
         facts->settings++;
     }
     const relume_trainer_options *trainer = &relume_run_get_options(gather->run)->trainer;
+    facts->optimizer = trainer->optimizer;
     facts->first_layer_frozen = trainer->optimizer == RELUME_SGD && trainer->weight_decay == 0;
     return RELUME_OK;
 }
@@ -260,7 +262,7 @@ static relume_status gather_mute(struct rlm_gather *gather, relume_error *error)
 
 /* ---- all of it ---- */
 
-static relume_status gather_all(struct rlm_gather *gather, relume_error *error)
+static relume_status gather_all(struct rlm_gather *gather, const struct rlm_wish *wish, relume_error *error)
 {
     const struct rlm_facts *facts = gather->facts;
     RLM_TRY(gather_standing(gather, error));
@@ -275,21 +277,25 @@ static relume_status gather_all(struct rlm_gather *gather, relume_error *error)
     RLM_TRY(rlm_gather_events(gather, error));
     if (gather->dataset)
         RLM_TRY(rlm_gather_units(gather, error));
+    RLM_TRY(rlm_gather_autopsy(gather, wish->options, error));
+    RLM_TRY(rlm_gather_sweep(gather, error));
+    RLM_TRY(rlm_gather_forecast(gather, error));
     return rlm_verdict_reach(gather->facts, error);
 }
 
-relume_status rlm_facts_gather(relume_engine *engine, const char *path, bool live, uint64_t first_step,
+relume_status rlm_facts_gather(relume_engine *engine, const char *path, const struct rlm_wish *wish,
                                struct rlm_facts *facts, relume_error *error)
 {
     struct rlm_gather gather = {.facts = facts};
-    *facts = (struct rlm_facts){.bag.allocator = &engine->allocator, .live = live, .first_step = first_step};
-    RLM_TRY(rlm_run_open(engine, path, live, &gather.run, error));
+    *facts = (struct rlm_facts){
+        .bag.allocator = &engine->allocator, .live = wish->live, .first_step = wish->first_step};
+    RLM_TRY(rlm_run_open(engine, path, wish->live, &gather.run, error));
     gather.network = relume_run_get_network(gather.run);
     relume_status status = keep_text(facts, &facts->run, path, error);
     if (status == RELUME_OK)
         status = rlm_history_open(&gather.history, gather.run->paths.history, false, error);
     if (status == RELUME_OK)
-        status = gather_all(&gather, error);
+        status = gather_all(&gather, wish, error);
     rlm_history_close(&gather.history);
     relume_census_destroy(gather.census);
     relume_run_destroy(gather.run);

@@ -6,7 +6,9 @@
 
 #include <stdbool.h>
 
+#include "relume/autopsy.h"
 #include "relume/report.h"
+#include "relume/sweep.h"
 #include "report/bag.h"
 #include "report/pack.h"
 
@@ -25,6 +27,7 @@ struct rlm_facts_layer {
     relume_unit_account *unit;
     relume_run_layer ledger;
     uint64_t *dead_by_epoch; /* [epochs.count] */
+    double *ratio_by_epoch; /* [epochs.count]: log10 of ‖Δw‖ / ‖w‖ by the epoch's last update; else NaN */
     struct rlm_packed active, margin, mean_activation;
 };
 
@@ -69,6 +72,56 @@ struct rlm_facts_samples {
     struct rlm_packed index, label, image;
 };
 
+/* Deaths of one layer that were of the same making. */
+struct rlm_facts_way {
+    size_t layer;
+    relume_event_kind kind;
+    unsigned causes; /* of relume_cause */
+    int overdetermined;
+    uint64_t deaths, first_step, last_step;
+    uint64_t never, returns, open; /* by their prognosis */
+};
+
+/* The autopsy of the units that are dead. */
+struct rlm_facts_autopsy {
+    bool held;
+    char *left_out; /* why there is none, although units are dead; NULL otherwise */
+    uint64_t steps_repeated;
+    size_t deaths;       /* found */
+    relume_death *death; /* [deaths], by step; their episodes are left out */
+    size_t kept;         /* deaths that have room in a report, those of the units gathered one by one first */
+    size_t *keep;        /* [kept]: places in `death` */
+    size_t ways;
+    struct rlm_facts_way *way;  /* the most frequent first */
+    uint64_t starved, outliers; /* deaths over many steps; by a single sample unlike the others */
+    double spared_at; /* half of the killed would have lived through their last update at this learning rate;
+                         NaN: no rate would have spared so many, or none was killed */
+};
+
+/* Runs of the same folder whose settings differ in the learning rate alone, this one among them. */
+struct rlm_facts_sweep {
+    size_t rows;           /* 0: no other is there */
+    relume_sweep_row *row; /* [rows], by rate; without layers and seconds */
+    char **run;            /* [rows]: their folders' names */
+    size_t own;            /* which is this run */
+    relume_sweep_cliff cliff;
+    char *says; /* where the cliff is */
+};
+
+/* What relume forecast has left with the run. */
+struct rlm_facts_forecast_layer {
+    double expected, measured, standard_error; /* born-dead shares: the closed form's, and over the seeds */
+    char *owed_to;
+};
+struct rlm_facts_forecast {
+    uint64_t seeds; /* networks drawn; 0: there is no forecast */
+    size_t layers;
+    struct rlm_facts_forecast_layer *layer;
+    uint64_t steps;      /* updates in which a rate must kill nobody; 0: none was looked for */
+    double safe, lethal; /* NaN: none */
+    bool diverged;       /* at `lethal` nobody was killed, but training diverged */
+};
+
 struct rlm_facts_text {
     char *key, *value;
 };
@@ -109,11 +162,14 @@ struct rlm_facts {
     struct rlm_facts_text *setting;
     relume_score train, test; /* at the model's weights */
     bool regression;          /* there are no classes: accuracy means nothing */
-    bool first_layer_frozen;  /* plain SGD without decay: first-layer deaths last */
+    relume_optimizer optimizer;
+    bool first_layer_frozen; /* plain SGD without decay: first-layer deaths last */
 
     size_t layers; /* hidden layers */
     struct rlm_facts_layer *layer;
     size_t out_features;
+    bool ratios;       /* some are recorded */
+    double *out_ratio; /* [epochs.count]: as ratio_by_epoch, of the last layer */
     relume_run_layer total;
     size_t hidden_units, dead;
 
@@ -124,19 +180,29 @@ struct rlm_facts {
     const relume_event *event; /* [events.count], by step; in the bag */
     struct rlm_facts_units units;
     struct rlm_facts_samples sample;
+    struct rlm_facts_autopsy autopsy;
+    struct rlm_facts_sweep sweep;
+    struct rlm_facts_forecast forecast;
     struct rlm_facts_verdict verdict;
 };
 
-/* Gathers the facts of the run at `path`; see relume_report_create, and relume_report_create_live for `live`
- * and `first_step`, which is 0 otherwise. On failure `facts` is empty. */
-relume_status rlm_facts_gather(relume_engine *engine, const char *path, bool live, uint64_t first_step,
+/* What is wanted of a run: see relume_report_create, and relume_report_create_live for `live` and
+ * `first_step`. */
+struct rlm_wish {
+    const relume_report_options *options; /* NULL with `live` */
+    bool live;
+    uint64_t first_step; /* 0: all */
+};
+
+/* Gathers the facts of the run at `path`. On failure `facts` is empty. */
+relume_status rlm_facts_gather(relume_engine *engine, const char *path, const struct rlm_wish *wish,
                                struct rlm_facts *facts, relume_error *error);
 void rlm_facts_deinit(struct rlm_facts *facts);
 
 /* How many characters an array may take in a report, so that all of it stays below 5 MB: shares of what 16
  * bytes of final account a unit leave over. */
 struct rlm_facts_room {
-    size_t map, margins, events, units, images;
+    size_t map, margins, events, units, images, autopsy;
 };
 struct rlm_facts_room rlm_facts_room(size_t hidden_units);
 

@@ -18,6 +18,11 @@ relume_status rlm_gather_epochs(struct rlm_gather *gather, relume_error *error);
 relume_status rlm_gather_map(struct rlm_gather *gather, relume_error *error);
 relume_status rlm_gather_events(struct rlm_gather *gather, relume_error *error);
 relume_status rlm_gather_units(struct rlm_gather *gather, relume_error *error);
+/* After the units, whose room it shares. */
+relume_status rlm_gather_autopsy(struct rlm_gather *gather, const relume_report_options *options,
+                                 relume_error *error);
+relume_status rlm_gather_sweep(struct rlm_gather *gather, relume_error *error);
+relume_status rlm_gather_forecast(struct rlm_gather *gather, relume_error *error);
 
 /* Writes facts->verdict from all the rest. */
 relume_status rlm_verdict_reach(struct rlm_facts *facts, relume_error *error);

@@ -69,6 +69,38 @@ static relume_status gather_dead(struct rlm_gather *gather, relume_error *error)
     return RELUME_OK;
 }
 
+static double *ratio_column(struct rlm_facts *facts, size_t l)
+{
+    return l < facts->layers ? facts->layer[l].ratio_by_epoch : facts->out_ratio;
+}
+
+/* Of every layer, the last among them. */
+static relume_status gather_ratios(struct rlm_gather *gather, relume_error *error)
+{
+    struct rlm_facts *facts = gather->facts;
+    const struct rlm_facts_epochs *e = &facts->epochs;
+    size_t layers = facts->layers + 1, cells;
+    static const char what[] = "the sizes of updates by epoch";
+    double *ratio;
+    if (e->count == 0)
+        return RELUME_OK;
+    uint64_t last = e->epoch[e->count - 1];
+    if (last >= SIZE_MAX || !rlm_size_multiply((size_t)last + 1, layers, &cells))
+        return refuse(gather, "the number of epochs is beyond reason", error);
+    RLM_TRY(RLM_BAG_TAKE(&facts->bag, ratio, cells, what, error));
+    RLM_TRY(rlm_history_get_ratios(&gather->history, last, layers, ratio, error));
+    RLM_TRY(RLM_BAG_TAKE(&facts->bag, facts->out_ratio, e->count, what, error));
+    for (size_t l = 0; l < facts->layers; l++)
+        RLM_TRY(RLM_BAG_TAKE(&facts->bag, facts->layer[l].ratio_by_epoch, e->count, what, error));
+    for (size_t l = 0; l < layers; l++)
+        for (size_t i = 0; i < e->count; i++) {
+            double moved = log10(ratio[e->epoch[i] * layers + l]);
+            ratio_column(facts, l)[i] = isfinite(moved) ? moved : (double)NAN;
+            facts->ratios = facts->ratios || isfinite(moved);
+        }
+    return RELUME_OK;
+}
+
 static struct rlm_epoch epoch_row(struct sqlite3_stmt *row)
 {
     return (struct rlm_epoch){
@@ -126,6 +158,8 @@ relume_status rlm_gather_epochs(struct rlm_gather *gather, relume_error *error)
     rlm_sql_finish(statement);
     if (status == RELUME_OK)
         score_unfinished(gather->facts);
+    if (status == RELUME_OK)
+        status = gather_ratios(gather, error);
     return status == RELUME_OK ? gather_dead(gather, error) : status;
 }
 

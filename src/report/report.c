@@ -13,38 +13,37 @@ struct relume_report {
     struct rlm_strbuf text;
 };
 
+void relume_report_options_default(relume_report_options *options)
+{
+    *options = (relume_report_options){.autopsy = RELUME_REPORT_AUTOPSY_SHORT, .autopsy_seconds = 5};
+}
+
 /* What a report is made of. */
-typedef relume_status gatherer(relume_engine *engine, const char *path, uint64_t first_step,
+typedef relume_status gatherer(relume_engine *engine, const char *path, const struct rlm_wish *wish,
                                relume_report *report, relume_error *error);
 
-static relume_status gather_whole(relume_engine *engine, const char *path, uint64_t first_step,
+static relume_status gather_facts(relume_engine *engine, const char *path, const struct rlm_wish *wish,
                                   relume_report *report, relume_error *error)
 {
-    return rlm_facts_gather(engine, path, false, first_step, &report->facts, error);
+    return rlm_facts_gather(engine, path, wish, &report->facts, error);
 }
 
-static relume_status gather_live(relume_engine *engine, const char *path, uint64_t first_step,
-                                 relume_report *report, relume_error *error)
-{
-    return rlm_facts_gather(engine, path, true, first_step, &report->facts, error);
-}
-
-static relume_status gather_summary(relume_engine *engine, const char *path, uint64_t first_step,
+static relume_status gather_summary(relume_engine *engine, const char *path, const struct rlm_wish *wish,
                                     relume_report *report, relume_error *error)
 {
-    (void)first_step;
+    (void)wish;
     return rlm_summary_create(engine, path, &report->summary, error);
 }
 
-static relume_status create(relume_engine *engine, const char *path, gatherer *gather, uint64_t first_step,
-                            relume_report **result, relume_error *error)
+static relume_status create(relume_engine *engine, const char *path, gatherer *gather,
+                            const struct rlm_wish *wish, relume_report **result, relume_error *error)
 {
     rlm_error_clear(error);
     relume_report *report = rlm_alloc_zero(&engine->allocator, 1, sizeof *report);
     if (!report)
         return rlm_error_memory(error, sizeof *report, "a report");
     report->text.allocator = &engine->allocator;
-    relume_status status = gather(engine, path, first_step, report, error);
+    relume_status status = gather(engine, path, wish, report, error);
     if (status == RELUME_OK)
         *result = report;
     else
@@ -52,22 +51,27 @@ static relume_status create(relume_engine *engine, const char *path, gatherer *g
     return status;
 }
 
-relume_status relume_report_create(relume_engine *engine, const char *path, relume_report **report,
+relume_status relume_report_create(relume_engine *engine, const char *path,
+                                   const relume_report_options *options, relume_report **report,
                                    relume_error *error)
 {
-    return create(engine, path, gather_whole, 0, report, error);
+    relume_report_options defaults;
+    relume_report_options_default(&defaults);
+    struct rlm_wish wish = {.options = options ? options : &defaults};
+    return create(engine, path, gather_facts, &wish, report, error);
 }
 
 relume_status relume_report_create_live(relume_engine *engine, const char *path, uint64_t first_step,
                                         relume_report **report, relume_error *error)
 {
-    return create(engine, path, gather_live, first_step, report, error);
+    struct rlm_wish wish = {.live = true, .first_step = first_step};
+    return create(engine, path, gather_facts, &wish, report, error);
 }
 
 relume_status relume_report_create_summary(relume_engine *engine, const char *path, relume_report **report,
                                            relume_error *error)
 {
-    return create(engine, path, gather_summary, 0, report, error);
+    return create(engine, path, gather_summary, NULL, report, error);
 }
 
 uint64_t relume_report_get_step(const relume_report *report)

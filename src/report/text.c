@@ -183,6 +183,18 @@ static void put_layer_curve(const struct sheet *sheet, const struct rlm_facts *f
                      (unsigned long long)layer->dead_by_epoch[count - 1], layer->units);
 }
 
+/* log10 of how far the last update of each epoch moved the weights, beside their length. */
+static void put_ratio_curves(const struct sheet *sheet, const struct rlm_facts *facts)
+{
+    char name[32];
+    for (size_t l = 0; facts->ratios && l < facts->layers; l++) {
+        (void)snprintf(name, sizeof name, "log10 dw/w %.4s", facts->layer[l].name);
+        put_curve(sheet, name, facts->layer[l].ratio_by_epoch, facts->epochs.count, INFINITY, false);
+    }
+    if (facts->ratios)
+        put_curve(sheet, "log10 dw/w out", facts->out_ratio, facts->epochs.count, INFINITY, false);
+}
+
 /* Events in STRIP stretches of the run. */
 static void put_event_curve(const struct sheet *sheet, const char *name, const struct rlm_facts *facts,
                             const uint64_t *number)
@@ -215,6 +227,7 @@ static void put_curves(const struct sheet *sheet, const struct rlm_facts *facts)
     put_curve(sheet, "train accuracy", e->train_accuracy, e->count, 0, true);
     put_curve(sheet, "test accuracy", e->test_accuracy, e->count, 0, true);
     put_curve(sheet, "learning rate", e->learning_rate, e->count, 0, false);
+    put_ratio_curves(sheet, facts);
     for (size_t l = 0; l < facts->layers; l++)
         put_layer_curve(sheet, facts, &facts->layer[l]);
     put_event_curve(sheet, "deaths", facts, facts->steps.deaths);
@@ -283,6 +296,86 @@ static void put_layers_narrow(const struct sheet *sheet, const struct rlm_facts 
                          facts->layer[l].account.dead, facts->layer[l].account.always_on);
 }
 
+/* "born dead: depth", "gradient and below": the words of relume autopsy. */
+static void way_words(const struct rlm_facts_way *way, char *text, size_t size)
+{
+    const char *between = way->overdetermined ? " or " : " and ", *before = "";
+    size_t used = (size_t)snprintf(text, size, "%s", way->kind == RELUME_BORN_DEAD ? "born dead: " : "");
+    for (unsigned cause = 1; cause <= RELUME_CAUSE_CHANCE && used < size; cause <<= 1) {
+        if (!(way->causes & cause))
+            continue;
+        const char *name = cause == RELUME_CAUSE_UNCENTRED && way->layer > 0
+                               ? "depth"
+                               : relume_cause_name((relume_cause)cause);
+        used += (size_t)snprintf(text + used, size - used, "%s%s", before, name);
+        before = between;
+    }
+}
+
+/* What they died of, as far as the width goes: the columns of prognosis give way first. */
+static void put_ways(const struct sheet *sheet, const struct rlm_facts *facts)
+{
+    char words[128];
+    bool wide = sheet->width >= 76;
+    size_t room = wide ? 27 : sheet->width - 17;
+    if (facts->autopsy.ways == 0)
+        return;
+    rlm_strbuf_print(sheet->buffer, "\n%-8s%-*s%8s", "layer", (int)room, "necessary to kill", "deaths");
+    if (wide)
+        rlm_strbuf_print(sheet->buffer, "%11s%11s%11s", "first step", "last step", "no return");
+    rlm_strbuf_append(sheet->buffer, "\n", 1);
+    for (size_t g = 0; g < facts->autopsy.ways; g++) {
+        const struct rlm_facts_way *way = &facts->autopsy.way[g];
+        way_words(way, words, sizeof words);
+        rlm_strbuf_print(sheet->buffer, "%-8.8s", facts->layer[way->layer].name);
+        put_spaces(sheet->buffer, room - put_clipped(sheet->buffer, words, room));
+        rlm_strbuf_print(sheet->buffer, "%8llu", (unsigned long long)way->deaths);
+        if (wide)
+            rlm_strbuf_print(sheet->buffer, "%11llu%11llu%11llu", (unsigned long long)way->first_step,
+                             (unsigned long long)way->last_step, (unsigned long long)way->never);
+        rlm_strbuf_append(sheet->buffer, "\n", 1);
+    }
+}
+
+/* A row for each learning rate, this run marked. */
+static void put_sweep(const struct sheet *sheet, const struct rlm_facts *facts)
+{
+    const struct rlm_facts_sweep *sweep = &facts->sweep;
+    if (sweep->rows == 0)
+        return;
+    rlm_strbuf_print(sheet->buffer, "\n  %-13s%9s%7s%8s\n", "learning rate", "accuracy", "dead", "deaths");
+    for (size_t i = 0; i < sweep->rows; i++) {
+        const relume_sweep_row *row = &sweep->row[i];
+        double accuracy = relume_sweep_row_accuracy(row);
+        rlm_strbuf_print(sheet->buffer, "%s %-13.6g", i == sweep->own ? ">" : " ", row->learning_rate);
+        if (row->diverged)
+            rlm_strbuf_print(sheet->buffer, "%9s", "diverged");
+        else if (isfinite(accuracy))
+            rlm_strbuf_print(sheet->buffer, "%7.1f\u00a0%%", 100 * accuracy);
+        else
+            rlm_strbuf_print(sheet->buffer, "%9s", "-");
+        rlm_strbuf_print(sheet->buffer, "%7llu%8llu\n", (unsigned long long)row->total.dead_at_end,
+                         (unsigned long long)row->total.deaths);
+    }
+    put_wrapped(sheet, sweep->says, 0);
+}
+
+/* Born dead as foretold and as found, and the rate that was expected to kill nobody at first. */
+static void put_forecast(const struct sheet *sheet, const struct rlm_facts *facts)
+{
+    const struct rlm_facts_forecast *forecast = &facts->forecast;
+    if (forecast->seeds == 0)
+        return;
+    rlm_strbuf_print(sheet->buffer, "\n%-8s%19s%8s\n", "layer", "born dead: foretold", "found");
+    for (size_t l = 0; l < forecast->layers; l++)
+        rlm_strbuf_print(sheet->buffer, "%-8.8s%17.1f\u00a0%%%6.1f\u00a0%%\n", facts->layer[l].name,
+                         100 * forecast->layer[l].measured,
+                         100 * (double)facts->layer[l].ledger.born_dead / (double)facts->layer[l].units);
+    if (isfinite(forecast->safe))
+        rlm_strbuf_print(sheet->buffer, "safe in the first %llu steps: a rate up to %.3g\n",
+                         (unsigned long long)forecast->steps, forecast->safe);
+}
+
 /* The text in place without characters beyond ASCII; each becomes one, so widths stay. */
 static void make_ascii(struct rlm_strbuf *buffer)
 {
@@ -315,6 +408,9 @@ void rlm_report_text(const struct rlm_facts *facts, size_t width, bool ascii, st
         put_layers(&sheet, facts);
     else
         put_layers_narrow(&sheet, facts);
+    put_ways(&sheet, facts);
+    put_sweep(&sheet, facts);
+    put_forecast(&sheet, facts);
     if (facts->dataset_trouble) {
         rlm_strbuf_append(buffer, "\n", 1);
         put_wrapped(&sheet, "The data were not looked at:", 0);

@@ -7,21 +7,11 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "report/gather.h"
+#include "report/verdict.h"
 
 /* A fall of accuracy by more than this after its best epoch is worth saying; less is the noise between
  * epochs. */
 #define FALL 0.01
-
-/* What the deaths that last have in common. */
-struct summary {
-    size_t born;           /* of the dead: dead from the start, without a return */
-    size_t killed;         /* of the dead: killed */
-    uint64_t median, last; /* steps of the killed ones' deaths */
-    size_t worst;          /* the layer with the most dead */
-    size_t silent_layer;   /* a layer without a living unit; layers: none */
-    size_t first_layer;    /* dead in h1 */
-};
 
 static int by_value(const void *left, const void *right)
 {
@@ -30,7 +20,7 @@ static int by_value(const void *left, const void *right)
 }
 
 /* Steps of the lasting deaths, in ascending order; a unit without an event counts as born dead. */
-static relume_status summarise(struct rlm_facts *facts, struct summary *sum, relume_error *error)
+static relume_status summarise(struct rlm_facts *facts, struct rlm_deaths_sum *sum, relume_error *error)
 {
     uint64_t **died;
     uint64_t *step;
@@ -41,7 +31,7 @@ static relume_status summarise(struct rlm_facts *facts, struct summary *sum, rel
     for (size_t i = 0; i < facts->events.count; i++)
         died[facts->event[i].layer][facts->event[i].unit] =
             facts->event[i].kind == RELUME_KILLED ? facts->event[i].step : 0;
-    *sum = (struct summary){.silent_layer = facts->layers};
+    *sum = (struct rlm_deaths_sum){.silent_layer = facts->layers};
     for (size_t l = 0; l < facts->layers; l++) {
         const relume_layer_account *account = &facts->layer[l].account;
         if (account->dead > facts->layer[sum->worst].account.dead)
@@ -62,41 +52,6 @@ static relume_status summarise(struct rlm_facts *facts, struct summary *sum, rel
     return RELUME_OK;
 }
 
-/* ---- words ---- */
-
-/* 1,234,567 in one of a few buffers used in turn. */
-struct words {
-    char text[8][32];
-    size_t next;
-};
-
-static const char *number(struct words *words, uint64_t value)
-{
-    char *text = words->text[words->next++ % 8] + 31;
-    *text = '\0';
-    for (int digits = 0; digits == 0 || value > 0; digits++, value /= 10) {
-        if (digits > 0 && digits % 3 == 0)
-            *--text = ',';
-        *--text = (char)('0' + value % 10);
-    }
-    return text;
-}
-
-static const char *plural(uint64_t value)
-{
-    return value == 1 ? "" : "s";
-}
-
-/* Decimals are printed as whole parts, so that no locale changes them: 0.856 is 85.6 %, its sign not to be
- * parted. */
-static const char *percent(struct words *words, double share)
-{
-    char *text = words->text[words->next++ % 8];
-    long tenths = lround(share * 1000);
-    (void)snprintf(text, 32, "%ld.%ld\u00a0%%", tenths / 10, labs(tenths % 10));
-    return text;
-}
-
 static uint64_t epoch_of(const struct rlm_facts *facts, uint64_t step)
 {
     const struct rlm_facts_epochs *e = &facts->epochs;
@@ -106,114 +61,108 @@ static uint64_t epoch_of(const struct rlm_facts *facts, uint64_t step)
     return e->count > 0 ? e->epoch[e->count - 1] + 1 : 1;
 }
 
-static char **add_point(struct rlm_facts *facts, const char *about)
+char **rlm_verdict_add(struct rlm_facts *facts, const char *about)
 {
     struct rlm_facts_point *point = &facts->verdict.point[facts->verdict.points++];
     point->about = about;
     return &point->text;
 }
 
-#define SAY(facts, about, error, ...) rlm_facts_print(facts, add_point(facts, about), error, __VA_ARGS__)
-
 /* ---- the sentences ---- */
 
-static relume_status say_headline(struct rlm_facts *facts, const struct summary *sum, relume_error *error)
+static relume_status say_headline(struct rlm_facts *facts, const struct rlm_deaths_sum *sum,
+                                  relume_error *error)
 {
-    struct words w = {.next = 0};
+    struct rlm_words w = {.next = 0};
     char **to = &facts->verdict.headline;
     if (strcmp(facts->state, "diverged") == 0)
         return rlm_facts_print(facts, to, error, "Training diverged after %s step%s.",
-                               number(&w, facts->step), plural(facts->step));
+                               rlm_words_number(&w, facts->step), rlm_words_plural(facts->step));
     if (facts->hidden_units == 0)
         return rlm_facts_print(facts, to, error, "This network has no hidden units.");
     if (sum->silent_layer < facts->layers)
-        return rlm_facts_print(
-            facts, to, error, "All %s units of %s are dead: nothing passes through the network.",
-            number(&w, facts->layer[sum->silent_layer].units), facts->layer[sum->silent_layer].name);
+        return rlm_facts_print(facts, to, error,
+                               "All %s units of %s are dead: nothing passes through the network.",
+                               rlm_words_number(&w, facts->layer[sum->silent_layer].units),
+                               facts->layer[sum->silent_layer].name);
     if (facts->dead == 0)
         return rlm_facts_print(facts, to, error, "All %s hidden units are alive.",
-                               number(&w, facts->hidden_units));
+                               rlm_words_number(&w, facts->hidden_units));
     size_t worst = facts->layer[sum->worst].account.dead;
     const char *verb = facts->dead == 1 ? "is" : "are";
     if (facts->layers > 1 && facts->dead > 1 && 10 * worst >= 6 * facts->dead)
         return rlm_facts_print(facts, to, error, "%s of %s hidden units %s dead, %s of them in %s.",
-                               number(&w, facts->dead), number(&w, facts->hidden_units), verb,
-                               worst == facts->dead ? "all" : "most", facts->layer[sum->worst].name);
-    return rlm_facts_print(facts, to, error, "%s of %s hidden units %s dead.", number(&w, facts->dead),
-                           number(&w, facts->hidden_units), verb);
-}
-
-/* A loss with three digits after the point. */
-static const char *loss_words(struct words *words, double loss)
-{
-    char *text = words->text[words->next++ % 8];
-    if (!isfinite(loss) || fabs(loss) >= 1e6)
-        return "not a finite number";
-    long long thousandths = llround(fabs(loss) * 1000);
-    (void)snprintf(text, 32, "%s%lld.%03lld", loss < 0 ? "−" : "", thousandths / 1000, thousandths % 1000);
-    return text;
+                               rlm_words_number(&w, facts->dead), rlm_words_number(&w, facts->hidden_units),
+                               verb, worst == facts->dead ? "all" : "most", facts->layer[sum->worst].name);
+    return rlm_facts_print(facts, to, error, "%s of %s hidden units %s dead.",
+                           rlm_words_number(&w, facts->dead), rlm_words_number(&w, facts->hidden_units),
+                           verb);
 }
 
 static relume_status say_accuracy(struct rlm_facts *facts, relume_error *error)
 {
-    struct words w = {.next = 0};
+    struct rlm_words w = {.next = 0};
     bool tested = isfinite(facts->test.loss);
-    const char *epochs = number(&w, facts->epoch), *s = plural(facts->epoch);
+    const char *epochs = rlm_words_number(&w, facts->epoch), *s = rlm_words_plural(facts->epoch);
     if (facts->regression)
-        return tested ? SAY(facts, "accuracy", error,
-                            "The test loss is %s after %s epoch%s; the training loss %s.",
-                            loss_words(&w, facts->test.loss), epochs, s, loss_words(&w, facts->train.loss))
-                      : SAY(facts, "accuracy", error,
-                            "The training loss is %s after %s epoch%s; there is no test split.",
-                            loss_words(&w, facts->train.loss), epochs, s);
-    return tested
-               ? SAY(facts, "accuracy", error, "Test accuracy is %s after %s epoch%s; training accuracy %s.",
-                     percent(&w, facts->test.accuracy), epochs, s, percent(&w, facts->train.accuracy))
-               : SAY(facts, "accuracy", error,
-                     "Training accuracy is %s after %s epoch%s; there is no test split.",
-                     percent(&w, facts->train.accuracy), epochs, s);
+        return tested ? RLM_SAY(facts, "accuracy", error,
+                                "The test loss is %s after %s epoch%s; the training loss %s.",
+                                rlm_words_loss(&w, facts->test.loss), epochs, s,
+                                rlm_words_loss(&w, facts->train.loss))
+                      : RLM_SAY(facts, "accuracy", error,
+                                "The training loss is %s after %s epoch%s; there is no test split.",
+                                rlm_words_loss(&w, facts->train.loss), epochs, s);
+    return tested ? RLM_SAY(facts, "accuracy", error,
+                            "Test accuracy is %s after %s epoch%s; training accuracy %s.",
+                            rlm_words_percent(&w, facts->test.accuracy), epochs, s,
+                            rlm_words_percent(&w, facts->train.accuracy))
+                  : RLM_SAY(facts, "accuracy", error,
+                            "Training accuracy is %s after %s epoch%s; there is no test split.",
+                            rlm_words_percent(&w, facts->train.accuracy), epochs, s);
 }
 
-static relume_status say_since(struct rlm_facts *facts, const struct summary *sum, relume_error *error)
+static relume_status say_since(struct rlm_facts *facts, const struct rlm_deaths_sum *sum, relume_error *error)
 {
-    struct words w = {.next = 0};
+    struct rlm_words w = {.next = 0};
     if (sum->killed == 0)
-        return SAY(facts, "since", error, "%s born dead: no sample opened %s at the first weights.",
-                   sum->born == 1 ? "It was" : "They were", sum->born == 1 ? "it" : "them");
+        return RLM_SAY(facts, "since", error, "%s born dead: no sample opened %s at the first weights.",
+                       sum->born == 1 ? "It was" : "They were", sum->born == 1 ? "it" : "them");
     char *born = NULL;
-    RLM_TRY(sum->born > 0 ? rlm_facts_print(facts, &born, error, "%s %s born dead. ", number(&w, sum->born),
-                                            sum->born == 1 ? "was" : "were")
+    RLM_TRY(sum->born > 0 ? rlm_facts_print(facts, &born, error, "%s %s born dead. ",
+                                            rlm_words_number(&w, sum->born), sum->born == 1 ? "was" : "were")
                           : rlm_facts_print(facts, &born, error, "%s", ""));
     if (sum->killed == 1)
-        return SAY(facts, "since", error, "%sOne was killed at step %s, in epoch %s.", born,
-                   number(&w, sum->last), number(&w, epoch_of(facts, sum->last)));
-    return SAY(facts, "since", error,
-               "%sHalf of the %s killed had died by step %s, in epoch %s; the last at step %s.", born,
-               number(&w, sum->killed), number(&w, sum->median), number(&w, epoch_of(facts, sum->median)),
-               number(&w, sum->last));
+        return RLM_SAY(facts, "since", error, "%sOne was killed at step %s, in epoch %s.", born,
+                       rlm_words_number(&w, sum->last), rlm_words_number(&w, epoch_of(facts, sum->last)));
+    return RLM_SAY(facts, "since", error,
+                   "%sHalf of the %s killed had died by step %s, in epoch %s; the last at step %s.", born,
+                   rlm_words_number(&w, sum->killed), rlm_words_number(&w, sum->median),
+                   rlm_words_number(&w, epoch_of(facts, sum->median)), rlm_words_number(&w, sum->last));
 }
 
-static relume_status say_return(struct rlm_facts *facts, const struct summary *sum, relume_error *error)
+static relume_status say_return(struct rlm_facts *facts, const struct rlm_deaths_sum *sum,
+                                relume_error *error)
 {
-    struct words w = {.next = 0};
+    struct rlm_words w = {.next = 0};
     size_t deeper = facts->dead - sum->first_layer;
     if (facts->first_layer_frozen && sum->first_layer > 0) {
         const char *others = deeper == 0 ? ""
                              : deeper == 1
                                  ? " The one in a deeper layer can, as long as the layers below it move."
                                  : " Those in deeper layers can, as long as the layers below them move.";
-        return SAY(facts, "return", error,
-                   "%s%s in h1 cannot, on these data: under plain SGD without weight decay a dead unit of "
-                   "the first layer has "
-                   "gradient 0.%s",
-                   sum->first_layer == 1 ? "The one" : "The ",
-                   sum->first_layer == 1 ? "" : number(&w, sum->first_layer), others);
+        return RLM_SAY(
+            facts, "return", error,
+            "%s%s in h1 cannot, on these data: under plain SGD without weight decay a dead unit of "
+            "the first layer has "
+            "gradient 0.%s",
+            sum->first_layer == 1 ? "The one" : "The ",
+            sum->first_layer == 1 ? "" : rlm_words_number(&w, sum->first_layer), others);
     }
     if (facts->total.revivals > 0)
-        return SAY(facts, "return", error, "Some do: there were %s revival%s in this run.",
-                   number(&w, facts->total.revivals), plural(facts->total.revivals));
-    return SAY(facts, "return", error,
-               "None has in this run. The autopsy of a unit says whether it still moves.");
+        return RLM_SAY(facts, "return", error, "Some do: there were %s revival%s in this run.",
+                       rlm_words_number(&w, facts->total.revivals), rlm_words_plural(facts->total.revivals));
+    return RLM_SAY(facts, "return", error,
+                   "None has in this run. The autopsy of a unit says whether it still moves.");
 }
 
 /* The epoch with the best accuracy on the split that is judged, as an index into epochs; count: none. */
@@ -229,24 +178,26 @@ static size_t best_epoch(const struct rlm_facts *facts, const double *accuracy)
 static relume_status say_fall(struct rlm_facts *facts, size_t best, double then, double now,
                               relume_error *error)
 {
-    struct words w = {.next = 0};
+    struct rlm_words w = {.next = 0};
     uint64_t dead = facts->epochs.dead[best];
     facts->verdict.tone = "harm";
-    return SAY(facts, "harm", error,
-               "Perhaps: accuracy fell from %s after epoch %s, with %s dead, to %s now. One run cannot say "
-               "which caused which.",
-               percent(&w, then), number(&w, facts->epochs.epoch[best]), number(&w, dead), percent(&w, now));
+    return RLM_SAY(
+        facts, "harm", error,
+        "Perhaps: accuracy fell from %s after epoch %s, with %s dead, to %s now. One run cannot say "
+        "which caused which.",
+        rlm_words_percent(&w, then), rlm_words_number(&w, facts->epochs.epoch[best]),
+        rlm_words_number(&w, dead), rlm_words_percent(&w, now));
 }
 
-static relume_status say_harm(struct rlm_facts *facts, const struct summary *sum, relume_error *error)
+static relume_status say_harm(struct rlm_facts *facts, const struct rlm_deaths_sum *sum, relume_error *error)
 {
     bool tested = isfinite(facts->test.accuracy);
     const double *accuracy = tested ? facts->epochs.test_accuracy : facts->epochs.train_accuracy;
     double now = tested ? facts->test.accuracy : facts->train.accuracy;
-    struct words w = {.next = 0};
+    struct rlm_words w = {.next = 0};
     if (sum->silent_layer < facts->layers) {
         facts->verdict.tone = "harm";
-        return SAY(facts, "harm", error, "Yes: the output no longer depends on the input.");
+        return RLM_SAY(facts, "harm", error, "Yes: the output no longer depends on the input.");
     }
     size_t best = best_epoch(facts, accuracy);
     if (best < facts->epochs.count && isfinite(now) && accuracy[best] > now + FALL)
@@ -254,52 +205,75 @@ static relume_status say_harm(struct rlm_facts *facts, const struct summary *sum
     const struct rlm_facts_layer *worst = &facts->layer[sum->worst];
     if (2 * worst->account.dead > worst->units) {
         facts->verdict.tone = "harm";
-        return SAY(facts, "harm", error,
-                   "%s of %s does nothing, so the network that learns is a smaller one than you chose. "
-                   "Accuracy has not fallen since; "
-                   "what these units would have added, one run cannot tell.",
-                   percent(&w, (double)worst->account.dead / (double)worst->units), worst->name);
+        return RLM_SAY(facts, "harm", error,
+                       "%s of %s does nothing, so the network that learns is a smaller one than you chose. "
+                       "Accuracy has not fallen since; "
+                       "what these units would have added, one run cannot tell.",
+                       rlm_words_percent(&w, (double)worst->account.dead / (double)worst->units),
+                       worst->name);
     }
     if (facts->regression)
-        return SAY(facts, "harm", error,
-                   "One run cannot tell: compare the loss with that of a run in which fewer died.");
-    return SAY(facts, "harm", error,
-               "Not measurably: accuracy is within 1\u00a0%% of its best with these units dead.");
+        return RLM_SAY(facts, "harm", error,
+                       "One run cannot tell: compare the loss with that of a run in which fewer died.");
+    return RLM_SAY(facts, "harm", error,
+                   "Not measurably: accuracy is within 1\u00a0%% of its best with these units dead.");
 }
 
-static relume_status say_advice(struct rlm_facts *facts, const struct summary *sum, relume_error *error)
+static relume_status say_advice(struct rlm_facts *facts, const struct rlm_deaths_sum *sum,
+                                relume_error *error)
 {
     if (sum->born >= sum->killed)
-        return SAY(facts, "advice", error,
-                   "Centre the inputs (--standardize), or start from other weights: uncentred inputs are the "
-                   "usual reason that "
-                   "units are born dead.");
+        return RLM_SAY(
+            facts, "advice", error,
+            "Centre the inputs (--standardize), or start from other weights: uncentred inputs are the "
+            "usual reason that "
+            "units are born dead.");
     if (5 * sum->median <= facts->step)
-        return SAY(
+        return RLM_SAY(
             facts, "advice", error,
             "They died early. A warm-up (--warmup), or a lower learning rate, would spare most of them.");
-    return SAY(facts, "advice", error,
-               "A lower learning rate, or a gradient clipped (--clip-norm), would spare most of them.");
+    return RLM_SAY(facts, "advice", error,
+                   "A lower learning rate, or a gradient clipped (--clip-norm), would spare most of them.");
+}
+
+/* What the best of the runs beside this one came to, where it is better by more than the noise; else "". */
+static relume_status better_words(struct rlm_facts *facts, char **text, relume_error *error)
+{
+    const struct rlm_facts_sweep *sweep = &facts->sweep;
+    struct rlm_words w = {.next = 0};
+    double now = facts->sweep.rows > 0 ? relume_sweep_row_accuracy(&sweep->row[sweep->own]) : (double)NAN;
+    const relume_sweep_row *best =
+        sweep->rows > 0 && sweep->cliff.best != SIZE_MAX ? &sweep->row[sweep->cliff.best] : NULL;
+    if (!best || !(relume_sweep_row_accuracy(best) > now + FALL))
+        return rlm_facts_print(facts, text, error, "%s", "");
+    return rlm_facts_print(facts, text, error,
+                           "The run beside it with a learning rate of %s came to an accuracy of %s, with %s "
+                           "dead. ",
+                           rlm_words_rate(&w, best->learning_rate),
+                           rlm_words_percent(&w, relume_sweep_row_accuracy(best)),
+                           rlm_words_number(&w, best->total.dead_at_end));
 }
 
 static relume_status say_gain(struct rlm_facts *facts, relume_error *error)
 {
-    struct words w = {.next = 0};
+    struct rlm_words w = {.next = 0};
     size_t saved = facts->parameters - facts->parameters_without_dead;
-    return SAY(facts, "gain", error,
-               "Living units in their place. Or, left dead, a smaller model: removing them changes no output "
-               "on these data and "
-               "saves %s of %s parameters (%s).",
-               number(&w, saved), number(&w, facts->parameters),
-               percent(&w, (double)saved / (double)facts->parameters));
+    char *better = NULL;
+    RLM_TRY(better_words(facts, &better, error));
+    return RLM_SAY(facts, "gain", error,
+                   "%sLiving units in their place. Or, left dead, a smaller model: removing them changes no "
+                   "output on these data and saves %s of %s parameters (%s).",
+                   better, rlm_words_number(&w, saved), rlm_words_number(&w, facts->parameters),
+                   rlm_words_percent(&w, (double)saved / (double)facts->parameters));
 }
 
 static relume_status say_diverged(struct rlm_facts *facts, relume_error *error)
 {
     facts->verdict.tone = "diverged";
+    RLM_TRY(RLM_SAY(facts, "cause", error, "%s.",
+                    facts->trouble ? facts->trouble : "A number stopped being finite"));
     RLM_TRY(
-        SAY(facts, "cause", error, "%s.", facts->trouble ? facts->trouble : "A number stopped being finite"));
-    RLM_TRY(SAY(facts, "advice", error,
+        RLM_SAY(facts, "advice", error,
                 "Lower the learning rate, or clip the gradient (--clip-norm). What follows is of the last "
                 "good state."));
     return say_accuracy(facts, error);
@@ -307,7 +281,7 @@ static relume_status say_diverged(struct rlm_facts *facts, relume_error *error)
 
 relume_status rlm_verdict_reach(struct rlm_facts *facts, relume_error *error)
 {
-    struct summary sum;
+    struct rlm_deaths_sum sum;
     RLM_TRY(summarise(facts, &sum, error));
     facts->verdict = (struct rlm_facts_verdict){.tone = facts->dead ? "harmless" : "well"};
     RLM_TRY(say_headline(facts, &sum, error));
@@ -315,10 +289,15 @@ relume_status rlm_verdict_reach(struct rlm_facts *facts, relume_error *error)
         return say_diverged(facts, error);
     RLM_TRY(say_accuracy(facts, error));
     if (facts->dead == 0)
-        return SAY(facts, "advice", error, "Nothing needs to be done.");
+        return RLM_SAY(facts, "advice", error, "Nothing needs to be done.");
+    bool held = facts->autopsy.held;
     RLM_TRY(say_since(facts, &sum, error));
-    RLM_TRY(say_return(facts, &sum, error));
+    if (held)
+        RLM_TRY(rlm_verdict_cause(facts, error));
+    else if (!facts->live && facts->autopsy.left_out)
+        RLM_TRY(RLM_SAY(facts, "cause", error, "Not known here: %s.", facts->autopsy.left_out));
+    RLM_TRY(held ? rlm_verdict_prognosis(facts, error) : say_return(facts, &sum, error));
     RLM_TRY(say_harm(facts, &sum, error));
-    RLM_TRY(say_advice(facts, &sum, error));
+    RLM_TRY(held ? rlm_verdict_remedy(facts, &sum, error) : say_advice(facts, &sum, error));
     return say_gain(facts, error);
 }

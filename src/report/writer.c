@@ -146,6 +146,12 @@ void rlm_write_float(struct rlm_writer *writer, float value)
     write_real(writer, (double)value, 6, 9, true);
 }
 
+void rlm_write_bool(struct rlm_writer *writer, bool value)
+{
+    separate(writer);
+    rlm_strbuf_append(writer->buffer, value ? "true" : "false", value ? 4 : 5);
+}
+
 void rlm_write_null(struct rlm_writer *writer)
 {
     separate(writer);

@@ -24,6 +24,7 @@ void rlm_write_u64(struct rlm_writer *writer, uint64_t value);
 void rlm_write_double(struct rlm_writer *writer,
                       double value); /* not finite: null; else it reads back as it was */
 void rlm_write_float(struct rlm_writer *writer, float value);
+void rlm_write_bool(struct rlm_writer *writer, bool value);
 void rlm_write_null(struct rlm_writer *writer);
 void rlm_write_packed(struct rlm_writer *writer, const struct rlm_packed *packed); /* without type: null */
 

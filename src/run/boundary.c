@@ -63,7 +63,7 @@ relume_status rlm_run_save_checkpoint(relume_run *run, relume_error *error)
     double begin = rlm_clock_now();
     uint64_t step = rlm_trainer_get_state(run->trainer).step;
     struct rlm_checkpoint checkpoint = {run->network, run->trainer,
-                                        run->options.ledger_off ? NULL : &run->ledger};
+                                        run->options.ledger_off ? NULL : &run->ledger, &run->stride};
     RLM_TRY(rlm_network_check_finite(run->network, error));
     RLM_TRY(rlm_checkpoint_save(&checkpoint, rlm_paths_checkpoint(&run->paths, step), error));
     RLM_TRY(remove_strays(run, step, error));
@@ -184,6 +184,7 @@ relume_status rlm_run_boundary(relume_run *run, relume_error *error)
         add_seconds(run, progress.step_seconds);
         boundary.ended = &row;
         boundary.seconds = &run->epoch_seconds;
+        boundary.stride = &run->stride;
         if (!counts && !run->options.ledger_off)
             run->news.dead = count_silent(run);
         run->news.test_loss = row.test.loss;

@@ -166,6 +166,45 @@ static relume_status set_scalars(const struct rlm_checkpoint *checkpoint, const 
     return RELUME_OK;
 }
 
+/* ---- the last update's ratios ---- */
+
+/* One number a layer, the bits of a double, between spaces; there only where the last update ended an epoch.
+ */
+static const char stride_key[] = "relume.update_ratio_bits";
+
+static relume_status write_stride(const struct rlm_checkpoint *checkpoint, char **text, relume_error *error)
+{
+    const struct rlm_stride *stride = checkpoint->stride;
+    size_t room, used = 0;
+    *text = NULL;
+    if (!stride || !stride->known)
+        return RELUME_OK;
+    room = stride->layers * 21 + 1;
+    *text = rlm_alloc(&checkpoint->network->engine->allocator, room, 1);
+    if (!*text)
+        return rlm_error_memory(error, room, "a checkpoint's metadata");
+    for (size_t l = 0; l < stride->layers; l++) {
+        uint64_t bits;
+        memcpy(&bits, &stride->ratio[l], sizeof bits);
+        used += (size_t)snprintf(*text + used, room - used, "%s%" PRIu64, l > 0 ? " " : "", bits);
+    }
+    return RELUME_OK;
+}
+
+/* False when `text` is not one number a layer. */
+static bool read_stride(struct rlm_stride *stride, const char *text)
+{
+    for (size_t l = 0; l < stride->layers; l++) {
+        size_t digits = strspn(text, "0123456789");
+        if (digits == 0 || digits > 20 || text[digits] != (l + 1 < stride->layers ? ' ' : '\0'))
+            return false;
+        uint64_t bits = strtoull(text, NULL, 10);
+        memcpy(&stride->ratio[l], &bits, sizeof bits);
+        text += digits + 1;
+    }
+    return true;
+}
+
 static size_t scalars_of(const struct rlm_checkpoint *checkpoint)
 {
     return checkpoint->ledger ? SCALARS : LEDGER_SAMPLES;
@@ -176,17 +215,24 @@ relume_status rlm_checkpoint_save(const struct rlm_checkpoint *checkpoint, const
 {
     struct tensors tensors;
     uint64_t value[SCALARS] = {0};
-    char text[SCALARS][24];
-    struct rlm_safetensors_pair pairs[SCALARS];
+    char text[SCALARS][24], *stride;
+    struct rlm_safetensors_pair pairs[SCALARS + 1];
     get_scalars(checkpoint, value);
     for (size_t i = 0; i < SCALARS; i++) {
         (void)snprintf(text[i], sizeof text[i], "%" PRIu64, value[i]);
         pairs[i] = (struct rlm_safetensors_pair){scalar_keys[i], text[i]};
     }
-    RLM_TRY(list_tensors(&tensors, checkpoint, false, error));
-    struct rlm_network_extra extra = {tensors.item, tensors.count, pairs, scalars_of(checkpoint)};
-    relume_status status = rlm_network_save_with(checkpoint->network, path, &extra, error);
-    tensors_deinit(&tensors);
+    RLM_TRY(write_stride(checkpoint, &stride, error));
+    relume_status status = list_tensors(&tensors, checkpoint, false, error);
+    if (status == RELUME_OK) {
+        size_t count = scalars_of(checkpoint);
+        if (stride)
+            pairs[count++] = (struct rlm_safetensors_pair){stride_key, stride};
+        struct rlm_network_extra extra = {tensors.item, tensors.count, pairs, count};
+        status = rlm_network_save_with(checkpoint->network, path, &extra, error);
+        tensors_deinit(&tensors);
+    }
+    rlm_free(stride);
     return status;
 }
 
@@ -252,6 +298,11 @@ relume_status rlm_checkpoint_load_from(const struct rlm_checkpoint *checkpoint,
     tensors_deinit(&tensors);
     if (status == RELUME_OK && checkpoint->trainer)
         status = set_scalars(checkpoint, value, error);
+    const char *stride = checkpoint->stride ? rlm_safetensors_metadata(file, stride_key) : NULL;
+    if (checkpoint->stride)
+        checkpoint->stride->known = stride && read_stride(checkpoint->stride, stride);
+    if (status == RELUME_OK && stride && !checkpoint->stride->known)
+        return refuse(path, RELUME_BAD_FORMAT, stride_key, "is not one number a layer", error);
     return status;
 }
 

@@ -1,12 +1,13 @@
 /* A checkpoint: everything that training needs to go on from after N updates as if it had never stopped. A
  * safetensors file with the network as in a model, and beside it h1.weight.velocity …             optimizer
  * state ledger.h1.last_step, first_step, last_sample, dead
- *     __metadata__ relume.step, …      the scalars of trainer and ledger
+ *     __metadata__ relume.step, …      the scalars of trainer and ledger; the last update's ratios
  * docs/run-directory.md tells all of it. The ledger is as before the census of this step, if one is held. */
 #ifndef RLM_RUN_CHECKPOINT_H
 #define RLM_RUN_CHECKPOINT_H
 
 #include "census/ledger.h"
+#include "run/stride.h"
 #include "train/trainer.h"
 
 /* What is saved or restored, of one network. */
@@ -14,6 +15,7 @@ struct rlm_checkpoint {
     relume_network *network;
     relume_trainer *trainer;   /* NULL when loading: weights only */
     struct rlm_ledger *ledger; /* NULL: none */
+    struct rlm_stride *stride; /* NULL: none */
 };
 
 /* Replaces `path` in one step. IO, NO_MEMORY. */

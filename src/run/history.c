@@ -33,6 +33,7 @@ static relume_status make_tables(struct rlm_history *history, relume_error *erro
                    RLM_HISTORY_APPLICATION, RLM_HISTORY_VERSION);
     RLM_TRY(rlm_sql_run(&history->sql, "PRAGMA journal_mode = DELETE; BEGIN IMMEDIATE;", error));
     RLM_TRY(rlm_sql_run(&history->sql, rlm_history_schema, error));
+    RLM_TRY(rlm_sql_run(&history->sql, rlm_history_later, error));
     return rlm_sql_run(&history->sql, marks, error);
 }
 
@@ -46,7 +47,7 @@ static relume_status check_tables(struct rlm_history *history, bool write, relum
     RLM_TRY(rlm_sql_number(&history->sql, "PRAGMA user_version", 0, &version, error));
     if (tables == 0 || application != RLM_HISTORY_APPLICATION || version != RLM_HISTORY_VERSION)
         return refuse_foreign(history, application, version, error);
-    return RELUME_OK;
+    return write ? rlm_sql_run(&history->sql, rlm_history_later, error) : RELUME_OK;
 }
 
 relume_status rlm_history_open(struct rlm_history *history, const char *path, bool write, relume_error *error)
@@ -144,6 +145,7 @@ static relume_status rewind_to(struct rlm_history *history, const void *argument
         "DELETE FROM census_unit WHERE step >= ?1",
         "DELETE FROM census_layer WHERE step >= ?1",
         "DELETE FROM census WHERE step >= ?1",
+        "DELETE FROM update_ratio WHERE epoch IN (SELECT epoch FROM epoch WHERE step >= ?1)",
         "DELETE FROM timing WHERE epoch IN (SELECT epoch FROM epoch WHERE step >= ?1)",
         "DELETE FROM epoch WHERE step >= ?1",
     };
@@ -174,6 +176,16 @@ static relume_status put_epoch(struct rlm_history *history, const struct rlm_bou
     const struct rlm_seconds *seconds = boundary->seconds;
     return rlm_sql_put(&history->sql, error, "INSERT OR REPLACE INTO timing VALUES (?1, ?2, ?3, ?4, ?5)",
                        "udddd", row->epoch, seconds->step, seconds->evaluate, seconds->census, seconds->save);
+}
+
+static relume_status put_ratios(struct rlm_history *history, const struct rlm_boundary *boundary,
+                                relume_error *error)
+{
+    const struct rlm_stride *stride = boundary->stride;
+    for (size_t l = 0; stride->known && l < stride->layers; l++)
+        RLM_TRY(rlm_sql_put(&history->sql, error, "INSERT INTO update_ratio VALUES (?1, ?2, ?3)", "uud",
+                            boundary->ended->epoch, (uint64_t)l + 1, stride->ratio[l]));
+    return RELUME_OK;
 }
 
 static relume_status put_census_layer(struct rlm_history *history, const struct rlm_boundary *boundary,
@@ -252,6 +264,8 @@ static relume_status put_boundary(struct rlm_history *history, const void *argum
     const struct rlm_boundary *boundary = argument;
     if (boundary->ended)
         RLM_TRY(put_epoch(history, boundary, error));
+    if (boundary->ended && boundary->stride)
+        RLM_TRY(put_ratios(history, boundary, error));
     return boundary->census ? put_census(history, boundary, error) : RELUME_OK;
 }
 

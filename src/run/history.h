@@ -8,6 +8,7 @@
 #include "relume/run.h"
 #include "run/settings.h"
 #include "run/sql.h"
+#include "run/stride.h"
 
 struct rlm_history {
     struct rlm_sql sql;
@@ -52,6 +53,7 @@ struct rlm_boundary {
     uint64_t epoch; /* epochs finished */
     const struct rlm_epoch *ended;
     const struct rlm_seconds *seconds; /* of this epoch, with `ended` */
+    const struct rlm_stride *stride;   /* of the last update, with `ended` */
     const relume_census *census;       /* with `ledger`, into which it has been entered */
     const struct rlm_ledger *ledger;
 };
@@ -94,6 +96,11 @@ relume_status rlm_history_get_census_step(struct rlm_history *history, uint64_t 
 relume_status rlm_history_get_events(struct rlm_history *history, uint64_t step,
                                      const relume_allocator *allocator, relume_event **events, size_t *count,
                                      relume_error *error);
+
+/* ratio[epoch · layers + layer] for epochs 0 … epochs, of all layers: ‖Δw‖ / ‖w‖ by the epoch's last update;
+ * NaN where none is recorded. */
+relume_status rlm_history_get_ratios(struct rlm_history *history, uint64_t epochs, size_t layers,
+                                     double *ratio, relume_error *error);
 
 /* dead[epoch · layers + layer] for epochs 0 … epochs: dead units by the last census up to the epoch's end. */
 relume_status rlm_history_get_dead(struct rlm_history *history, uint64_t epochs, size_t layers,

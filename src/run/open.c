@@ -273,6 +273,6 @@ relume_status rlm_run_find_checkpoint(relume_run *run, uint64_t step, uint64_t *
 relume_status rlm_run_load_checkpoint(relume_run *run, uint64_t step, relume_network *network,
                                       relume_trainer *trainer, struct rlm_ledger *ledger, relume_error *error)
 {
-    struct rlm_checkpoint checkpoint = {network, trainer, ledger};
+    struct rlm_checkpoint checkpoint = {network, trainer, ledger, NULL};
     return rlm_checkpoint_load(&checkpoint, rlm_paths_checkpoint(&run->paths, step), error);
 }

@@ -287,3 +287,35 @@ relume_status rlm_history_get_dead(struct rlm_history *history, uint64_t epochs,
                     " (SELECT max(step) FROM census WHERE census.step <= epoch.step)",
                     0, take_dead, &taker, error);
 }
+
+/* ---- ratios of updates ---- */
+
+struct ratio_taker {
+    double *ratio;
+    uint64_t epochs;
+    size_t layers;
+};
+
+static relume_status take_ratio(void *user, struct sqlite3_stmt *row, relume_error *error)
+{
+    (void)error;
+    struct ratio_taker *taker = user;
+    uint64_t epoch = rlm_sql_column_u64(row, 0), layer = rlm_sql_column_u64(row, 1);
+    if (epoch <= taker->epochs && layer > 0 && layer <= taker->layers)
+        taker->ratio[epoch * taker->layers + layer - 1] = rlm_sql_column_double(row, 2);
+    return RELUME_OK;
+}
+
+relume_status rlm_history_get_ratios(struct rlm_history *history, uint64_t epochs, size_t layers,
+                                     double *ratio, relume_error *error)
+{
+    struct ratio_taker taker = {ratio, epochs, layers};
+    uint64_t there;
+    for (size_t i = 0; i < (epochs + 1) * layers; i++)
+        ratio[i] = (double)NAN;
+    RLM_TRY(rlm_sql_number(&history->sql, "SELECT count(*) FROM sqlite_schema WHERE name = 'update_ratio'", 0,
+                           &there, error));
+    if (there == 0)
+        return RELUME_OK;
+    return each_row(history, "SELECT epoch, layer, ratio FROM update_ratio", 0, take_ratio, &taker, error);
+}

@@ -35,6 +35,7 @@ void relume_run_destroy(relume_run *run)
     rlm_history_close(&run->history);
     rlm_lock_release(run->lock);
     rlm_ledger_deinit(&run->ledger);
+    rlm_stride_deinit(&run->stride);
     relume_census_destroy(run->census);
     relume_trainer_destroy(run->trainer);
     relume_network_destroy(run->network);

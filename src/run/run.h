@@ -8,6 +8,7 @@
 #include "run/folder.h"
 #include "run/history.h"
 #include "run/settings.h"
+#include "run/stride.h"
 #include "train/trainer.h"
 
 /* The best epoch so far, by the loss that early stopping watches. */
@@ -29,6 +30,7 @@ struct relume_run {
     relume_census *census;   /* of the training split */
     bool census_valid;       /* it has been counted, at the weights the run has come to */
     struct rlm_ledger ledger;
+    struct rlm_stride stride; /* while training, with a ledger */
 
     uint64_t test_samples;
     struct rlm_best best;

@@ -50,4 +50,13 @@ static const char rlm_history_schema[] =
     "CREATE VIEW dead_share AS SELECT epoch.epoch, layer.name, CAST(dead AS REAL) / units AS share"
     "  FROM epoch JOIN census_layer USING (step) JOIN layer USING (layer);";
 
+/* What came later: made where it is missing, and perhaps not there in a history that is only read. */
+static const char rlm_history_later[] =
+    "CREATE TABLE IF NOT EXISTS update_ratio(epoch INTEGER NOT NULL REFERENCES epoch, layer INTEGER NOT NULL"
+    "  REFERENCES layer, ratio REAL, PRIMARY KEY (epoch, layer)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS forecast(id INTEGER PRIMARY KEY CHECK (id = 1), seeds INTEGER NOT NULL,"
+    "  steps INTEGER NOT NULL, safe REAL, lethal REAL, diverged INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE IF NOT EXISTS forecast_layer(layer INTEGER PRIMARY KEY REFERENCES layer, expected REAL,"
+    "  measured REAL, standard_error REAL, owed_to TEXT) STRICT;";
+
 #endif

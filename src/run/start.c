@@ -154,6 +154,7 @@ static relume_status equip(relume_run *run, relume_error *error)
     census.nearly_dead = run->options.nearly_dead;
     RLM_TRY(
         relume_census_create(run->network, run->dataset, RELUME_SPLIT_TRAIN, &census, &run->census, error));
+    RLM_TRY(rlm_stride_init(&run->stride, run->network, error));
     RLM_TRY(rlm_ledger_init(&run->ledger, run->network, rlm_is_gradient_only(&run->options.trainer), error));
     struct rlm_observer observer = rlm_ledger_observer(&run->ledger);
     rlm_trainer_observe(run->trainer, &observer);
@@ -187,7 +188,7 @@ static relume_status restore_newest(relume_run *run, const uint64_t *steps, size
                                     relume_error *error)
 {
     struct rlm_checkpoint checkpoint = {run->network, run->trainer,
-                                        run->options.ledger_off ? NULL : &run->ledger};
+                                        run->options.ledger_off ? NULL : &run->ledger, &run->stride};
     for (; *count > 0; --*count) {
         relume_status status =
             rlm_checkpoint_load(&checkpoint, rlm_paths_checkpoint(&run->paths, steps[*count - 1]), error);

@@ -136,6 +136,19 @@ static relume_status interrupt(relume_run *run, relume_error *error)
                          run->paths.folder, run->result.stopped_by, (unsigned long long)step);
 }
 
+/* One update; the last of an epoch is measured. */
+static relume_status step(relume_run *run, const relume_progress *progress, relume_error *error)
+{
+    bool measured = (progress->step + 1) % progress->steps_per_epoch == 0;
+    run->stride.known = false;
+    if (measured)
+        rlm_stride_keep(&run->stride, run->network);
+    RLM_TRY(relume_trainer_step(run->trainer, error));
+    if (measured)
+        rlm_stride_measure(&run->stride, run->network);
+    return RELUME_OK;
+}
+
 /* Steps and boundaries up to the end; *in_step tells what failed. */
 static relume_status advance(relume_run *run, bool *in_step, relume_error *error)
 {
@@ -149,7 +162,7 @@ static relume_status advance(relume_run *run, bool *in_step, relume_error *error
             return RELUME_OK;
         *in_step = true;
         run->census_valid = false;
-        RLM_TRY(relume_trainer_step(run->trainer, error));
+        RLM_TRY(step(run, &progress, error));
         if (is_stopped(run))
             return RELUME_INTERRUPTED;
     }
@@ -250,6 +263,7 @@ relume_status relume_run_train(relume_engine *engine, const relume_run_options *
     made->lock = -1;
     relume_trainer_destroy(made->trainer);
     made->trainer = NULL;
+    rlm_stride_deinit(&made->stride);
     if (is_kept(status))
         *run = made;
     else

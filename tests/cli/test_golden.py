@@ -77,6 +77,17 @@ CASES = {
         ["predict", "run", "short.csv", "--target", "kind", "-o", "classes.csv"],
         ["predict", "run", "images"],
     ],
+    "report": [
+        [*TRAIN, "-o", "run", "--optimizer", "sgd", "--lr", "3", "--holdout", "0.25", "--progress", "off", "--json"],
+        ["report", "run"],
+        ["report", "run", "--no-autopsy"],
+        ["forecast", "run", "--seeds", "4", "--steps", "3"],
+        ["forecast", "run", "--hidden", "3"],
+        ["report", "run"],
+        ["report", "run", "--autopsy", "--no-autopsy"],
+        ["report", "run", "--json", "-o", "run.html"],
+        ["report", "nothing"],
+    ],
     "inspect": [
         ["inspect", "table.csv"],
         ["inspect", "numbers.npy"],

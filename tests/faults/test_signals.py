@@ -20,7 +20,7 @@ PROGRAM = str(pathlib.Path(sys.argv[1]).resolve())
 MOMENTS = 300 if os.environ.get("RELUME_LONG") else 30
 ARGUMENTS = ["train", "digits", "--hidden", "24,16", "--epochs", "12", "--batch", "50", "--checkpoint", "7", "--threads", "1",
              "--lr", "0.2", "--progress", "off", "--resume", "-o", "run"]
-TABLES = ["setting", "layer", "run", "epoch", "census", "census_layer", "census_unit", "event"]
+TABLES = ["setting", "layer", "run", "epoch", "update_ratio", "census", "census_layer", "census_unit", "event"]
 
 
 def start(folder):

@@ -312,6 +312,35 @@ def test_warn(folder):
     check(same, "resumed after the limit: the bytes of a run never stopped")
 
 
+def test_forecast_of_run(folder):
+    """A run's forecast is that of its own options, and stays with it; its report shows it and the run's siblings."""
+    options = ["--hidden", "20,12", "--holdout", "0.2", "--standardize", "--init", "pytorch", "--batch", "100", "--optimizer", "adam", "--seed", "4",
+               "--warmup", "3", "--clip-norm", "2.5", "--weight-decay", "0.01", "--decay-bias"]
+    few = ["--seeds", "4", "--steps", "4"]
+    runs = folder / "runs"
+    relume("sweep", "digits", *options, "--lr", "0.01,0.3", "--epochs", "2", "-o", runs)
+    run = runs / "lr-0.3"
+    of_run = document("forecast", "forecast", run, *few)
+    of_data = document("forecast", "forecast", "digits", *options, *few)
+    check(of_run == of_data, "the forecast of a run is that of its options")
+    report = json.loads(relume("report", run, "--json")[0])
+    kept = report["forecast"]
+    layers = of_run["forecast"]["layers"]
+    check([l["born_dead_fraction"] for l in kept["layers"]] == [l["measured"] for l in layers], "shares measured, as kept")
+    check([l["expected"] for l in kept["layers"]] == [l["expected"] for l in layers], "shares expected, as kept")
+    check([l["owed_to"] for l in kept["layers"]] == [l["owed_to"] for l in layers], "what is to blame, as kept")
+    rate = of_run["learning_rate"]
+    check((kept["safe_learning_rate"], kept["lethal_learning_rate"], kept["steps"]) == (rate["safe"], rate["lethal"], 4), "the rate, as kept")
+    sweep = document("sweep", "sweep", "digits", *options, "--lr", "0.01,0.3", "--epochs", "2", "-o", runs)
+    for row, told in zip(report["sweep"]["rows"], sweep["runs"]):
+        same = ["learning_rate", "epochs", "steps", "diverged", "train", "test", "hidden_units"]
+        check(row["run"] == told["run"] and [row[key] for key in same] == [told[key] for key in same], f"a row of the sweep: {row} and {told}")
+        check([row[key] for key in ("born_dead", "deaths", "revivals", "dead")] == list(told["ledger"].values()), f"counts of the sweep: {row} and {told}")
+    check(report["sweep"]["best_lr"] == sweep["cliffs"][0]["best_lr"], "the best rate")
+    refused = relume("forecast", run, "--batch", "5", expect=2)[1]
+    check("--batch" in refused and "its own settings" in refused, f"an option of the run's own: {refused}")
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -321,6 +350,7 @@ def main():
         test_sweep_stops()
         test_forecast(folder)
         test_forecast_rate(folder)
+        test_forecast_of_run(folder)
         test_warn(folder)
     print(f"{faults} faults")
     return 1 if faults else 0

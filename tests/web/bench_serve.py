@@ -1,9 +1,13 @@
 #!/usr/bin/python3
-"""How much a followed run is slowed: bench_serve.py PROGRAM [ROUNDS]
+"""How much a followed run is slowed: bench_serve.py PROGRAM [PAIRS [SECONDS]]
 
-Trains the same network with and without a server beside it whose page is open and whose stream is read, in turn, and prints the
-ratio of the medians of the seconds that training took. Each pair is made in the other order than the one before."""
-import json
+One run trains on one thread while `relume serve` stands beside it. Its page is followed for SECONDS, left alone for SECONDS, and so
+on, every second pair in the other order; what counts is the processor time of the training thread for an epoch, which the
+kernel tells to the nanosecond and which other work on the machine changes little, and the same for both halves of a pair.
+Printed are the median of the pairs' ratios and an interval by order statistics: it holds the true median with the
+probability named, whatever the distribution."""
+import math
+import os
 import pathlib
 import re
 import socket
@@ -12,64 +16,124 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 PROGRAM = str(pathlib.Path(sys.argv[1]).resolve())
-ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 7
-DATA = sys.argv[3:] or ["digits", "--hidden", "512,512", "--epochs", "60"]
+PAIRS = int(sys.argv[2]) if len(sys.argv) > 2 else 60
+SECONDS = float(sys.argv[3]) if len(sys.argv) > 3 else 1.5
+TRAIN = ["digits", "--hidden", "512,512", "--lr", "0.001", "--epochs", "1000000", "--checkpoint", "1000000000", "--threads", "1"]
 
 
-def follow(url, stop, events):
-    host, port = re.match(r"http://(.*):(\d+)/", url).groups()
-    while not stop.is_set():
-        with socket.create_connection((host, int(port))) as client:
-            client.sendall(f"GET /facts.json HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+def processor(pid):
+    """Nanoseconds of a process's first thread."""
+    return int(pathlib.Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[0])
+
+
+class Training:
+    """Reads a line an epoch, and what the thread had used by then."""
+
+    def __init__(self, folder):
+        self.process = subprocess.Popen([PROGRAM, "train", *TRAIN, "-o", "run", "--progress", "plain"], cwd=folder,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.used = []
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        for line in self.process.stderr:
+            if re.search(r"epoch", line):
+                self.used.append(processor(self.process.pid))
+
+    def epoch_seconds(self, seconds):
+        """Processor seconds an epoch, over the whole epochs of the time from now on."""
+        first = len(self.used)
+        time.sleep(seconds)
+        last = len(self.used) - 1
+        return (self.used[last] - self.used[first]) / (last - first) / 1e9 if last > first else math.nan
+
+
+class Follower:
+    """A page that can be opened and closed."""
+
+    def __init__(self, url):
+        self.host, port = re.match(r"http://(.*):(\d+)/", url).groups()
+        self.port, self.client, self.updates = int(port), None, 0
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def ask(self, path):
+        client = socket.create_connection((self.host, self.port))
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n\r\n".encode())
+        return client
+
+    def open(self):
+        with self.ask("/facts.json") as client:
             facts = b"".join(iter(lambda: client.recv(65536), b""))
-        step = re.search(rb'"complete_to":\{[^}]*"step":(\d+)', facts)
-        if not step:
-            stop.wait(0.2)
-            continue
-        with socket.create_connection((host, int(port))) as client:
-            client.settimeout(0.5)
-            client.sendall(f"GET /events?from={int(step[1])} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
-            while not stop.is_set():
-                try:
-                    part = client.recv(65536)
-                except socket.timeout:
-                    continue
-                if not part:
-                    break
-                events.append(part.count(b"event: more"))
+        step = int(re.search(rb'"complete_to":\{[^}]*"step":(\d+)', facts)[1])
+        self.client = self.ask(f"/events?from={step}")
+
+    def close(self):
+        client, self.client = self.client, None
+        client.shutdown(socket.SHUT_RDWR)
+
+    def read(self):
+        while True:
+            client = self.client
+            part = client.recv(65536) if client else b""
+            self.updates += part.count(b"event: more")
+            if not part:
+                time.sleep(0.02)
 
 
-def train(folder, name, followed):
-    training = subprocess.Popen([PROGRAM, "train", *DATA, "-o", name, "--json", "--progress", "off"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    stop, events = threading.Event(), []
-    if followed:
-        while not pathlib.Path(folder, name, "history.sqlite").exists():
-            stop.wait(0.01)
-        server = subprocess.Popen([PROGRAM, "serve", name], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        reader = threading.Thread(target=follow, args=(server.stdout.readline(), stop, events))
-        reader.start()
-    seconds = json.loads(training.communicate()[0])["seconds"]
-    if followed:
-        stop.set()
-        reader.join()
-        server.terminate()
-        server.wait()
-    return seconds, sum(events)
+def interval(values, level=0.95):
+    """The narrowest pair of order statistics that holds the median with at least this probability, and that probability."""
+    n = len(values)
+    for k in range(n // 2, 0, -1):
+        inside = sum(math.comb(n, i) for i in range(k, n - k + 1)) / 2**n
+        if inside >= level:
+            return sorted(values)[k - 1], sorted(values)[n - k], inside
+    return min(values), max(values), 1 - 2 / 2**n
+
+
+def measure(training, follower):
+    def followed():
+        follower.open()
+        seconds = training.epoch_seconds(SECONDS)
+        follower.close()
+        return seconds
+
+    def alone():
+        time.sleep(0.2)  # until the server has seen that nobody follows
+        return training.epoch_seconds(SECONDS)
+
+    pairs = []
+    for i in range(PAIRS):
+        if i % 2:
+            beside, apart = followed(), alone()
+        else:
+            apart, beside = alone(), followed()
+        pairs.append((apart, beside))
+    return pairs
 
 
 def main():
-    alone, beside, updates = [], [], 0
     with tempfile.TemporaryDirectory() as folder:
-        for i in range(ROUNDS):
-            for followed in (i % 2 == 0, i % 2 == 1):
-                seconds, events = train(folder, f"run-{i}-{followed}", followed)
-                (beside if followed else alone).append(seconds)
-                updates += events
-    pairs = [b / a for a, b in zip(alone, beside)]
-    print(f"alone {statistics.median(alone):.3f} s, followed {statistics.median(beside):.3f} s, {updates} updates read")
-    print(f"ratio of medians {statistics.median(beside) / statistics.median(alone):.4f}; of pairs {min(pairs):.3f} .. {max(pairs):.3f}, median {statistics.median(pairs):.4f}")
+        training = Training(folder)
+        while len(training.used) < 5:
+            time.sleep(0.1)
+        server = subprocess.Popen([PROGRAM, "serve", "run"], cwd=folder, stdout=subprocess.PIPE, text=True)
+        follower = Follower(server.stdout.readline())
+        began = time.perf_counter()
+        pairs = measure(training, follower)
+        elapsed = time.perf_counter() - began
+        cost = sum(int(word) for word in pathlib.Path(f"/proc/{server.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13])
+        for process in (server, training.process):
+            process.terminate()
+            process.wait()
+    ratios = [beside / apart for apart, beside in pairs if apart > 0 and beside > 0]
+    low, high, inside = interval(ratios)
+    print(f"{len(ratios)} pairs of {SECONDS} s, {len(training.used)} epochs, {follower.updates} updates and {PAIRS} whole pages read; "
+          f"the server used {100 * cost / os.sysconf('SC_CLK_TCK') / elapsed:.2f} % of a processor")
+    print(f"an epoch takes {1e3 * statistics.median(p[0] for p in pairs):.2f} ms of processor alone, {1e3 * statistics.median(p[1] for p in pairs):.2f} followed; "
+          f"ratio of pairs: median {statistics.median(ratios):.4f}, {100 * inside:.0f} % within {low:.4f} .. {high:.4f}, all within {min(ratios):.3f} .. {max(ratios):.3f}")
 
 
 main()

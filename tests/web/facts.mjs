@@ -10,12 +10,25 @@ const runs = {
   dying: ["digits", "--holdout", "0.2", "--hidden", "96,96", "--epochs", "12", "--batch", "64", "--optimizer", "sgd", "--lr", "0.9"],
 };
 
+/** What a report of `which` says of other rates: the same run at three more of them, and a forecast. */
+export function surround(which, program, folder) {
+  if (!program || !runs[which]) return;
+  const quiet = { cwd: folder, stdio: "ignore" };
+  const rate = runs[which].indexOf("--lr") + 1;
+  for (const other of ["0.1", "0.3", "2.7"]) {
+    const settings = runs[which].map((word, i) => (i === rate ? other : word));
+    execFileSync(program, ["train", ...settings, "-o", `${which}-${other}`, "--progress", "off"], quiet);
+  }
+  execFileSync(program, ["forecast", which, "--seeds", "8", "--steps", "5"], quiet);
+}
+
 /** The JSON of one kind of run, as text. `program` may be undefined. */
-export function factsText(which, program, folder) {
+export function factsText(which, program, folder, surrounded = false) {
   const big = { maxBuffer: 1 << 28, encoding: "utf8" };
   if (!program || !runs[which]) return execFileSync("/usr/bin/python3", [join(here, "sample.py"), which], big);
   execFileSync(program, ["train", ...runs[which], "-o", which, "--progress", "off"], { cwd: folder, stdio: "ignore" });
-  return execFileSync(program, ["report", which, "--json"], { cwd: folder, ...big });
+  if (surrounded) surround(which, program, folder);
+  return execFileSync(program, ["report", which, "--json", "--autopsy"], { cwd: folder, ...big });
 }
 
 export function unpack(packed) {

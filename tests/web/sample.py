@@ -64,7 +64,7 @@ class Net:
             ratio.insert(0, float(np.log10(lr * np.linalg.norm(dw) / np.linalg.norm(self.w[i]) + 1e-12)))
             self.w[i] -= lr * dw
             self.b[i] -= lr * db
-        return ratio[:-1]
+        return ratio
 
 
 def trained(lr, widths, epochs, seed=3):
@@ -156,6 +156,7 @@ def document(net, x, y, widths, lr, actives, margins, events, rows, ratios, step
         "steps": {"width": width, "step": [1 + i * width for i in range(len(bins))],
                   "deaths": [b[0] for b in bins], "revivals": [b[1] for b in bins]},
         "layers": layers,
+        "output_layer": {"units": 10, "update_ratio": {"step": [s for s, _ in ratios], "log10": [r[-1] for _, r in ratios]}},
         "map": {"encoding": "counts", "of": len(rows), "step": [r[1] for r in rows], "epoch": [r[0] for r in rows],
                 "accuracy": [r[4] for r in rows], "layers": [packed("u32", [a[i] for a in actives]) for i in range(len(widths))],
                 "margins": [packed("f32", [m[i] for m in margins]) for i in range(len(widths))]},
@@ -163,7 +164,7 @@ def document(net, x, y, widths, lr, actives, margins, events, rows, ratios, step
                    "unit": packed("u32", [e[1] for e in events]), "kind": packed("u8", [KINDS[e[2]] for e in events]),
                    "after_step": packed("u32", [e[3] for e in events]), "step": packed("u32", [e[4] for e in events])},
         **details(net, x, y, widths),
-        "autopsy": autopsy(events, widths, margins, lr), "sweep": None, "forecast": None,
+        **autopsy(events, widths, margins, lr), "sweep": sweep(lr), "forecast": None,
     }
 
 
@@ -195,30 +196,55 @@ def details(net, x, y, widths, bins=64, k=6):
 
 
 def autopsy(events, widths, margins, lr):
-    """Made-up causes of death in the form of relume.autopsy/1."""
+    """Made-up causes of death in the form of relume.autopsy/1, and what they have in common."""
     last = {}
     for layer, u, kind, after, step in events:
         last[layer, u] = (kind, step)
-    deaths = []
+    deaths, ways = [], {}
     for (layer, u), (kind, step) in sorted(last.items()):
         if kind == "revived":
             continue
         margin = float(margins[-1][layer][u])
         own = -abs(margin) * 1.4
         killed = kind == "killed"
+        causes = (["gradient"] if layer == 0 else ["gradient", "below"]) if killed else ["uncentred inputs" if layer == 0 else "depth"]
         deaths.append({
-            "unit": f"h{layer + 1}.{u}", "kind": kind, "step": step, "epoch": 1 + step // 23, "learning_rate": lr,
-            "fired_before": 211 if killed else 0, "margin_before": 0.31 if killed else None, "margin_after": margin, "sample": 17,
+            "unit": f"h{layer + 1}.{u}", "kind": kind, "step": step, "epoch": 1 + step // 23, "returned": None, "learning_rate": lr,
+            "fired_before": 211 if killed else None, "margin_before": 0.31 if killed else None, "margin_after": margin, "sample": 17,
             "change": {"own_weights": own, "own_bias": own / 9, "below": 0.02 * layer, "gradient": own * 10 / 9, "momentum": 0.0,
-                       "decay": 0.0} if killed else None,
-            "causes": ["gradient"] if killed else [], "update_ratio": 0.21 if killed else None,
-            "update_percentile": 0.998 if killed else None, "largest_safe_lr": lr * 0.37 if killed else None,
-            "lethal_lr": [lr * 0.37, lr * 4.2] if killed else None, "episodes": [[step, None]],
-            "prognosis": {"verdict": "frozen" if layer == 0 else "revivable", "revives_at": None,
-                          "because": "First hidden layer, plain SGD, no weight decay: its gradient is exactly 0 on these data."
-                          if layer == 0 else "The layers below still move, so its inputs can change."},
+                       "decay": 0.0, "rounding": 1e-6} if killed else None,
+            "causes": causes, "overdetermined": False, "layer_deaths": 2, "bias": -0.02, "input_gamma": 1.7 if not killed else None,
+            "update_ratio": 0.21 if killed else None, "update_percentile": 99.8 if killed else None,
+            "run_percentile": 99.1 if killed else None, "largest_safe_lr": lr * 0.37 if killed else None,
+            "lethal_lr": [lr * 0.37, lr * 4.2] if killed else None, "batch_loss": 0.7 if killed else None,
+            "gradient_norm": 1.9 if killed else None,
+            "pushers": [{"sample": 3, "push": own / 3, "norm_ratio": 1.4, "decisive": True}] if killed else [], "outlier": False, "drift": None,
+            "prognosis": {"verdict": "frozen" if layer == 0 else "revivable", "revives_at": None, "never": layer == 0,
+                          "looked_to": None, "as_of": step, "margin": -margin, "distance": 0.1,
+                          "because": "h1 is fed by the data alone, and plain SGD moves nothing without a gradient"
+                          if layer == 0 else "the layers below still move, so its inputs can change"},
         })
-    return deaths
+        way = ways.setdefault((layer, kind), {
+            "layer": f"h{layer + 1}", "kind": kind, "causes": causes, "overdetermined": False, "deaths": 0, "first_step": step,
+            "last_step": step, "never": 0, "returns": 0, "open": 0})
+        way["deaths"] += 1
+        way["last_step"] = max(way["last_step"], step)
+        way["first_step"] = min(way["first_step"], step)
+        way["never" if layer == 0 else "open"] += 1
+    account = {"left_out": None, "deaths": len(deaths), "kept": len(deaths), "steps_repeated": 300, "starved": 0, "outliers": 0,
+               "half_spared_at_lr": lr * 0.37, "causes": sorted(ways.values(), key=lambda way: -way["deaths"])}
+    return {"autopsy": deaths, "autopsy_account": account}
+
+
+def sweep(lr):
+    """Made-up outcomes at other rates."""
+    rates = [lr / 9, lr / 3, lr, 3 * lr]
+    rows = [{"run": f"lr-{rate:.3g}", "own": rate == lr, "learning_rate": rate, "epochs": 12, "steps": 276, "diverged": i == 3,
+             "train": {"loss": 0.2, "accuracy": 0.9}, "test": {"loss": 0.2 if i < 3 else None, "accuracy": 0.95 - 0.1 * i if i < 3 else None},
+             "accuracy": 0.95 - 0.1 * i if i < 3 else None, "hidden_units": 192, "born_dead": 0, "deaths": 20 * i, "revivals": i,
+             "dead": 18 * i, "dead_fraction": 18 * i / 192} for i, rate in enumerate(rates)]
+    return {"rows": rows, "largest_lr_without_deaths": rates[0], "first_lr_with_deaths": rates[1], "first_lr_with_a_tenth_dead": rates[2],
+            "best_lr": rates[0], "fall_lr": rates[2], "first_lr_diverged": rates[3], "says": f"Up to a rate of {rates[0]:.3g} no unit was killed."}
 
 
 def verdict(dead, hidden, rows):

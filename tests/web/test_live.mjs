@@ -3,7 +3,7 @@
 // A run is trained while its page is open. RELUME_PICTURES names a folder that receives the screenshots of the documentation.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { deflateSync } from "node:zlib";
@@ -97,6 +97,12 @@ await test("the page follows a run to its end, and then shows what its report sh
   expect(/complete to step [\d,]+, \d+\.\d s ago/.test(await page.textContent(".masthead")), `it says: ${await page.textContent(".masthead")}`);
   await looks(page);
   await shoot(page, "live.png");
+  if (pictures) {
+    await page.emulateMedia({ colorScheme: "dark" });
+    await page.waitForTimeout(400);
+    await shoot(page, "live-dark.png");
+    await page.emulateMedia({ colorScheme: "light" });
+  }
   await page.setViewportSize({ width: 375, height: 812 });
   await page.waitForTimeout(400);
   expectEqual(await page.evaluate(findCollisions), [], "collisions on a phone");
@@ -133,7 +139,8 @@ function continuation(facts, since, k) {
     since,
     complete_to: { step, epoch: row.epoch },
     epochs: Object.fromEntries(Object.entries(row).map(([key, value]) => [key, [value]])),
-    layers: facts.layers.map((l, i) => ({ ...l, dead_by_epoch: [3], active: pack("u32", counts[i]), margin: pack("f32", margins[i]) })),
+    output_layer: { ...facts.output_layer, update_ratio: { step: [step], log10: [-2.4] } },
+    layers: facts.layers.map((l, i) => ({ ...l, dead_by_epoch: [3], update_ratio: { step: [step], log10: [-2.5] }, active: pack("u32", counts[i]), margin: pack("f32", margins[i]) })),
     map: { ...facts.map, encoding: "counts", of: 1, step: [step], epoch: [row.epoch], accuracy: [0.9], layers: counts.map((c) => pack("u32", c)), margins: margins.map((m) => pack("f32", m)) },
     events: { count: facts.events.count + k, kept: 1, exact: 1, layer: pack("u32", [0]), unit: pack("u32", [k % facts.layers[0].units]), kind: pack("u8", [1]), after_step: pack("u32", [step - 1]), step: pack("u32", [step]) },
     units: null,
@@ -199,7 +206,6 @@ await test("a folder of runs is listed side by side, and each run's page is one 
   const row = await page.evaluate(() => [...document.querySelectorAll(".runs tbody tr")][1].innerText);
   expect(row.includes(`${(100 * facts.dead_fraction).toFixed(1)} %`), `the row says ${row}`);
   await looks(page);
-  await shoot(page, "runs.png");
   start("train", "digits", "--hidden", "16", "--epochs", "2", "-o", "third", "--progress", "off");
   await page.waitForFunction(() => document.querySelectorAll(".runs tbody tr").length === 3, null, { timeout: 20_000 });
   await page.click("text=dying");
@@ -211,6 +217,19 @@ await test("a folder of runs is listed side by side, and each run's page is one 
   await context.close();
   expectEqual(await ended(child, "SIGTERM"), 143, "exit status after SIGTERM");
 });
+
+if (pictures)
+  await test("a picture of runs side by side", async () => {
+    mkdirSync(join(folder, "rates"));
+    for (const rate of ["0.1", "0.3", "0.9", "2.7"])
+      execFileSync(program, ["train", "digits", "--holdout", "0.2", "--hidden", "96,96", "--epochs", "12", "--batch", "64", "--optimizer", "sgd", "--lr", rate, "-o", `rates/lr-${rate}`, "--progress", "off"], { cwd: folder, stdio: "ignore" });
+    const { child, url } = await serve("rates");
+    const { page, context } = await visit(browser, url);
+    await looks(page);
+    await shoot(page, "runs.png");
+    await context.close();
+    await ended(child, "SIGTERM");
+  });
 
 await browser.close();
 for (const child of children) await ended(child, "SIGKILL");

@@ -38,7 +38,7 @@ const browser = await launch();
 const text = {};
 const file = {};
 for (const which of ["healthy", "dying", "hostile", "large"]) {
-  text[which] = factsText(which, program, folder);
+  text[which] = factsText(which, program, folder, which === "dying");
   file[which] = assemble(template, text[which], join(folder, `${which}.html`));
 }
 
@@ -103,6 +103,24 @@ await test("the numbers behind every chart are those of the JSON", async () => {
   const margin = facts.layers.flatMap((layer) => unpack(layer.margin));
   expectEqual(column("units", 2), active, "samples that units fire on");
   expectEqual(column("units", 4), margin, "margins");
+  const ratios = "Update to weight, log10";
+  expectEqual(tables[ratios].columns, ["step", ...facts.layers.map((l) => l.layer), "out"], "columns of the update ratios");
+  expectEqual(column(ratios, 0), facts.layers[0].update_ratio.step, "steps of the update ratios");
+  [...facts.layers, facts.output_layer].forEach((layer, l) => expectEqual(column(ratios, l + 1), layer.update_ratio.log10, "update ratios"));
+  const causes = facts.autopsy_account.causes;
+  expect(causes.length > 0, "nobody died of anything");
+  expectEqual(column("causes of death", 2), causes.map((way) => way.deaths), "deaths by cause");
+  expectEqual(column("causes of death", 5), causes.map((way) => way.never), "deaths by cause that last");
+  const rates = "Deaths and accuracy against the learning rate";
+  expectEqual(column(rates, 0), facts.sweep.rows.map((row) => row.learning_rate), "learning rates of the runs beside it");
+  expectEqual(column(rates, 1), facts.sweep.rows.map((row) => row.dead_fraction), "dead shares of the runs beside it");
+  expectEqual(column(rates, 2), facts.sweep.rows.map((row) => row.accuracy), "accuracies of the runs beside it");
+  if (facts.forecast) {
+    const born = "Born dead: forecast and found, by layer";
+    expectEqual(column(born, 1), facts.forecast.layers.map((l) => l.expected), "expected born dead");
+    expectEqual(column(born, 2), facts.forecast.layers.map((l) => l.born_dead_fraction), "foretold born dead");
+    expectEqual(column(born, 3), facts.layers.map((l) => l.born_dead / l.units), "born dead");
+  }
   const dead = column("units", 1).filter((state) => state === "dead").length;
   expectEqual(dead, facts.dead, "dead units in the table");
   await context.close();
@@ -143,6 +161,38 @@ await test("a unit's panel tells its own numbers", async () => {
   expect(Math.abs(tables[`${name} samples`].rows[0][2] - margin[unit]) < 1e-6, "the first sample's pre-activation is the margin");
   const lines = await page.textContent(".panel pre");
   expect(lines.includes("dW = np.outer(dz * (z > 0), x)"), "the two lines are not there");
+  await context.close();
+});
+
+await test("a dead unit's panel tells its autopsy", async () => {
+  const facts = JSON.parse(text.dying);
+  const death = facts.autopsy.find((d) => d.kind === "killed" && d.lethal_lr?.[0]);
+  expect(death !== undefined, "nobody was killed by its own update");
+  const { page, context } = await open(browser, file.dying);
+  await page.fill("#find", death.unit);
+  await page.press("#find", "Enter");
+  const words = (await page.textContent(".panel")).replaceAll(",", "");
+  expect(words.includes(`Update ${death.step} killed it in epoch ${death.epoch}`), `the panel says: ${words.slice(0, 600)}`);
+  expect(words.includes(death.prognosis.because.replaceAll(",", "")), "the prognosis is not there");
+  const axis = await page.getAttribute('.panel svg[aria-label^="Learning rates"]', "aria-label");
+  expect(/Learning rates from .+ to .+ kill; .+ was used/.test(axis), `the axis says ${axis}`);
+  const change = (await page.evaluate(readTables, ".panel"))[`${death.unit} change by cause`].rows.map((row) => row[1]);
+  expectEqual(change, Object.values(death.change), "the parts of the change");
+  expect((await page.textContent(".points")).includes("Why"), "the verdict does not say why");
+  await context.close();
+});
+
+await test("a report without an autopsy says why, and what tells it", async () => {
+  const facts = JSON.parse(text.dying);
+  facts.autopsy = null;
+  facts.autopsy_account = { ...facts.autopsy_account, left_out: "it was not done after 5 s", deaths: 0, kept: 0, causes: [] };
+  const { page, context } = await open(browser, assemble(template, JSON.stringify(facts).replaceAll("<", "\\u003c"), join(folder, "unexamined.html")));
+  const unit = unpack(facts.layers[0].active).indexOf(0);
+  await page.fill("#find", `h1.${unit}`);
+  await page.press("#find", "Enter");
+  expect((await page.textContent("main")).includes("There is no autopsy here: it was not done after 5 s."), "the section does not say why");
+  expect((await page.textContent(".panel code")).endsWith(`h1.${unit}`), "the panel does not say what tells it");
+  expectEqual(await page.evaluate(findCollisions), [], "collisions");
   await context.close();
 });
 
@@ -251,11 +301,17 @@ if (pictures) {
     await context.close();
   };
   await shoot("healthy", "report-healthy.png", {});
+  await shoot("healthy", "report-healthy-dark.png", { colorScheme: "dark" });
   await shoot("dying", "report-dying.png", {});
+  await shoot("dying", "report-dying-dark.png", { colorScheme: "dark" });
+  await shoot("dying", "report-curves.png", { at: "section:has(#curves-title)", height: 1240 });
   await shoot("dying", "report-map.png", { at: "#map", height: 1040 });
   await shoot("dying", "report-map-dark.png", { at: "#map", height: 1040, colorScheme: "dark" });
   await shoot("dying", "report-unit.png", { width: 375, element: ".panel" });
+  await shoot("dying", "report-unit-dark.png", { width: 375, element: ".panel", colorScheme: "dark" });
+  await shoot("dying", "report-rates.png", { at: "section:has(#outlook-title)", height: 560 });
   await shoot("dying", "report-phone.png", { width: 375, height: 812 });
+  await shoot("dying", "report-phone-dark.png", { width: 375, height: 812, colorScheme: "dark" });
 }
 
 await browser.close();

@@ -24,6 +24,10 @@ export interface Chart {
   show: (value: number | null) => string;
   /** A level worth a dashed line across the chart. */
   guide?: { at: number; label: string };
+  /** A value of x worth a dashed line from bottom to top; the legend reads the values there. */
+  mark?: number;
+  /** A dot at each value: they are few, and what lies between them was not measured. */
+  points?: boolean;
   range?: [number | null, number | null];
   /** Draw values below 0 for the eye, but say them as they are. */
   mirrored?: number;
@@ -57,7 +61,8 @@ function lastOf(values: Values): number {
 /** What a line comes to when no point of it is chosen. */
 function gist(chart: Chart, line: Line): string {
   if (chart.summed) return `${chart.show(line.values.reduce<number>((sum, v) => sum + (v ?? 0), 0))} in all`;
-  return chart.show(line.values[lastOf(line.values)] ?? null);
+  const marked = chart.mark === undefined ? -1 : chart.x.values.indexOf(chart.mark);
+  return chart.show(line.values[marked < 0 ? lastOf(line.values) : marked] ?? null);
 }
 
 /** Takes the values of a newer chart of the same lines; false when its lines are others. */
@@ -98,7 +103,7 @@ export function chartFigure(given: Chart): Drawn | null {
     class: "drawing",
     role: "img",
     tabindex: "0",
-    "aria-label": `${chart.title}. ${lines.map((l) => `${l.label}: ${gist(chart, l)}${chart.summed ? "" : " at the end"}`).join(", ")}. Arrow keys read values; the table below has all of them.`,
+    "aria-label": `${chart.title}. ${lines.map((l) => `${l.label}: ${gist(chart, l)}${chart.summed ? "" : chart.mark === undefined ? " at the end" : ` at ${number(chart.mark)}`}`).join(", ")}. Arrow keys read values; the table below has all of them.`,
   });
   const fold = tableFold(table);
   const note = el("p", { class: "quiet" }, chart.note);
@@ -138,21 +143,35 @@ function axis(show: (value: number) => string, size?: number): uPlot.Axis {
   };
 }
 
+function dashed(u: uPlot, tone: string, from: [number, number], to: [number, number]): void {
+  const { ctx } = u;
+  ctx.strokeStyle = colour(tone);
+  ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);
+  ctx.lineWidth = devicePixelRatio;
+  ctx.beginPath();
+  ctx.moveTo(...from);
+  ctx.lineTo(...to);
+  ctx.stroke();
+}
+
+function markLine(u: uPlot, at: number): void {
+  const x = Math.round(u.valToPos(at, "x", true));
+  const { top, height } = u.bbox;
+  u.ctx.save();
+  dashed(u, "soft", [x, top], [x, top + height]);
+  u.ctx.restore();
+}
+
 function guideLine(u: uPlot, guide: { at: number; label: string }): void {
   const y = Math.round(u.valToPos(guide.at, "y", true));
   if (y < u.bbox.top || y > u.bbox.top + u.bbox.height) return;
   const { ctx } = u;
   ctx.save();
-  ctx.strokeStyle = ctx.fillStyle = colour("accent");
-  ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);
-  ctx.lineWidth = devicePixelRatio;
-  ctx.beginPath();
-  ctx.moveTo(u.bbox.left, y);
-  ctx.lineTo(u.bbox.left + u.bbox.width, y);
-  ctx.stroke();
+  dashed(u, "accent", [u.bbox.left, y], [u.bbox.left + u.bbox.width, y]);
+  ctx.fillStyle = colour("accent");
   ctx.font = `${11 * devicePixelRatio}px Inter, system-ui, sans-serif`;
   ctx.textAlign = "right";
-  ctx.fillText(guide.label, u.bbox.left + u.bbox.width, y - 5 * devicePixelRatio);
+  ctx.fillText(guide.label, u.bbox.left + u.bbox.width, y - 7 * devicePixelRatio);
   ctx.restore();
 }
 
@@ -166,7 +185,7 @@ function series(chart: Chart, line: Line): uPlot.Series {
     width: 2,
     dash: line.dash,
     spanGaps: true,
-    points: { show: chart.x.values.length < 2, size: 7, fill: stroke },
+    points: { show: chart.points || chart.x.values.length < 2, size: 7, fill: stroke },
   };
 }
 
@@ -176,6 +195,9 @@ function dataOf(chart: Chart, lines: Line[]): uPlot.AlignedData {
   const mirror = (line: Line) => (chart.mirrored !== undefined && chart.lines[chart.mirrored] === line ? -1 : 1);
   return [chart.x.values, ...lines.map((l) => l.values.map((v) => (v === null ? null : mirror(l) * v)))] as uPlot.AlignedData;
 }
+
+// Epochs, steps and layers are whole.
+const wholeSteps = Array.from({ length: 10 }, (_, i) => [1, 2, 5].map((n) => n * 10 ** i)).flat();
 
 function plot(drawing: HTMLElement, chart: Chart, lines: Line[], read: (index: number | null) => void): void {
   plots.get(drawing)?.destroy();
@@ -200,10 +222,10 @@ function plot(drawing: HTMLElement, chart: Chart, lines: Line[], read: (index: n
           },
         },
       },
-      axes: [{ ...axis((v) => (chart.logarithmic ? number(v) : Number.isInteger(v) ? count(v) : "")), size: 30 }, axis(shownBy, 58)],
+      axes: [{ incrs: chart.logarithmic ? undefined : wholeSteps, ...axis((v) => (chart.logarithmic ? number(v) : Number.isInteger(v) ? count(v) : "")), size: 30 }, axis(shownBy, 58)],
       series: [{}, ...lines.map((line) => series(chart, line))],
       hooks: {
-        drawAxes: chart.guide ? [(p) => guideLine(p, chart.guide!)] : [],
+        drawAxes: [(p) => chart.guide && guideLine(p, chart.guide), (p) => chart.mark !== undefined && markLine(p, chart.mark)],
         setCursor: [(p) => read(p.cursor.idx ?? null)],
       },
     },
@@ -278,14 +300,16 @@ function stepsNote(facts: Facts): string {
 }
 
 function ratioChart(facts: Facts): Chart {
-  const layers = facts.layers.filter((l) => l.update_ratio);
+  const layers = [...facts.layers.map((l) => ({ label: l.layer, ratio: l.update_ratio })), { label: "out", ratio: facts.output_layer.update_ratio }];
+  const lines = layers.flatMap(({ label, ratio }, i) => (ratio ? [{ label, values: ratio.log10, ...look(i) }] : []));
+  const known = lines.flatMap((line) => line.values.filter((v): v is number => v !== null));
   return {
     title: "Update to weight, log10",
-    x: { label: "step", values: layers[0]?.update_ratio?.step ?? [] },
+    x: { label: "step", values: layers[0].ratio?.step ?? [] },
     show: number,
     guide: { at: -3, label: "−3 is usual" },
-    range: [layers.length ? Math.min(-3.3, ...layers.flatMap((l) => l.update_ratio!.log10.map((v) => v ?? 0))) : null, layers.length ? Math.max(-2.9, ...layers.flatMap((l) => l.update_ratio!.log10.map((v) => v ?? -9))) : null],
-    lines: layers.map((l, i) => ({ label: l.layer, values: l.update_ratio!.log10, ...look(i) })),
-    note: "Length of an update against length of the weights it moves.",
+    range: [known.reduce((a, b) => Math.min(a, b), -3.3), known.reduce((a, b) => Math.max(a, b), -2.7)],
+    lines,
+    note: "How far the last update of each epoch moved a layer's weights, beside their length.",
   };
 }

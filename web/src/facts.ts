@@ -19,6 +19,9 @@ export interface Epochs {
   dead: (number | null)[];
 }
 
+/** log10 of the length of each epoch's last update over that of the weights it moved. */
+export type UpdateRatio = { step: number[]; log10: (number | null)[] } | null;
+
 export interface LayerFacts {
   layer: string;
   name: string;
@@ -32,12 +35,13 @@ export interface LayerFacts {
   deaths: number;
   revivals: number;
   dead_by_epoch: (number | null)[];
-  update_ratio: { step: number[]; log10: (number | null)[] } | null;
+  update_ratio: UpdateRatio;
   active: Packed;
   margin: Packed;
   mean_activation: Packed;
 }
 
+/** A death as relume.autopsy/1 tells it. */
 export interface Death {
   unit: string;
   kind: "born dead" | "killed";
@@ -55,18 +59,46 @@ export interface Death {
     gradient: number;
     momentum: number;
     decay: number;
+    rounding: number;
   } | null;
   causes: string[];
+  /** No part of the update was necessary alone; the causes are those that together were. */
+  overdetermined: boolean;
+  /** Units of its layer that the same update killed. */
+  layer_deaths: number;
+  bias: number | null;
+  input_gamma: number | null;
   update_ratio: number | null;
+  /** 0 to 100: beside the layer's other units in this update. */
   update_percentile: number | null;
   largest_safe_lr: number | null;
+  /** An upper end of null is infinite. */
   lethal_lr: [number | null, number | null] | null;
-  episodes: [number, number | null][];
-  prognosis: { verdict: string; revives_at: number | null; because: string };
+  pushers: { sample: number; push: number; norm_ratio: number | null; decisive: boolean | null }[];
+  outlier: boolean;
+  drift: { from: number; to: number; margin: number; fired: number } | null;
+  prognosis: { verdict: string; revives_at: number | null; because: string; never: boolean; as_of: number; margin: number | null; distance: number | null };
 }
 
-/** Rows of a sweep: one trained network a learning rate. */
+/** Deaths of one layer that were of the same making. */
+export interface Way {
+  layer: string;
+  kind: "born dead" | "killed";
+  causes: string[];
+  overdetermined: boolean;
+  deaths: number;
+  first_step: number;
+  last_step: number;
+  never: number;
+  returns: number;
+  open: number;
+}
+
+/** Rows of a sweep: one run a learning rate, this one among them. */
 export interface SweepRow {
+  run: string;
+  own: boolean;
+  deaths: number;
   learning_rate: number;
   dead_fraction: number | null;
   accuracy: number | null;
@@ -75,6 +107,7 @@ export interface SweepRow {
 
 export interface ForecastLayer {
   layer: string;
+  expected: number | null;
   born_dead_fraction: number;
 }
 
@@ -108,6 +141,7 @@ export interface Facts {
   epochs: Epochs;
   steps: { width: number; step: number[]; deaths: number[]; revivals: number[] };
   layers: LayerFacts[];
+  output_layer: { units: number; update_ratio: UpdateRatio };
   map: {
     encoding: "counts" | "rates";
     of: number;
@@ -142,8 +176,16 @@ export interface Facts {
   } | null;
   samples: { count: number; index: Packed; label: Packed | null; image: Packed | null } | null;
   autopsy: Death[] | null;
-  sweep: { rows: SweepRow[] } | null;
-  forecast: { layers: ForecastLayer[]; safe_learning_rate: number | null } | null;
+  autopsy_account: {
+    /** Why there is no autopsy, where units are dead. */
+    left_out: string | null;
+    deaths: number;
+    /** Deaths told one by one in `autopsy`. */
+    kept: number;
+    causes: Way[];
+  };
+  sweep: { rows: SweepRow[]; says: string } | null;
+  forecast: { layers: ForecastLayer[]; steps: number; safe_learning_rate: number | null } | null;
   /** A continuation: map, events and rows by epoch hold only what happened after this step. */
   since?: number;
 }

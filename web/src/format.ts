@@ -23,6 +23,14 @@ export function number(value: number | null | undefined): string {
   return text.replaceAll("-", "−");
 }
 
+/** A bound from above: rounded down, so that what is said to be safe is. */
+export function atMost(value: number | null | undefined): string {
+  if (value == null || !(value > 0) || !Number.isFinite(value)) return number(value);
+  const unit = 10 ** (Math.floor(Math.log10(value)) - 3);
+  const rounded = Number((Math.floor(value / unit) * unit).toPrecision(4));
+  return number(rounded <= value ? rounded : rounded - unit);
+}
+
 export function percent(value: number | null | undefined): string {
   if (value == null || !Number.isFinite(value)) return absent;
   const digits = value !== 0 && value < 0.001 ? 2 : 1;

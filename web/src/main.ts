@@ -2,7 +2,7 @@
 
 import { chartFigure, charts, type Chart, type Drawn } from "./curves";
 import { el, say } from "./dom";
-import type { Facts, RunsFacts } from "./facts";
+import type { Facts, RunsFacts, Way } from "./facts";
 import { count, number, percent, plain, plural, short } from "./format";
 import { Follower, ago, isLive } from "./live";
 import { MapView, mapKey, orders, type Order } from "./map";
@@ -212,6 +212,23 @@ function layersSection(facts: Facts): HTMLElement {
   return el("section", { "aria-labelledby": "layers-title" }, el("h2", { id: "layers-title" }, "Layers"), table);
 }
 
+const wayWords = (way: Way) => `${way.kind === "born dead" ? "born dead: " : ""}${way.causes.map(plain).join(way.overdetermined ? " or " : " and ")}`;
+
+/** What the dead died of, or why that is not known. */
+function deathsSection(facts: Facts): HTMLElement {
+  const { left_out, causes, deaths, kept } = facts.autopsy_account;
+  if (!left_out && causes.length === 0) return el("div", { hidden: "" });
+  const head = el("h2", { id: "deaths-title" }, "Why they died");
+  if (left_out) return el("section", { "aria-labelledby": "deaths-title" }, head, el("p", {}, `There is no autopsy here: ${plain(left_out)}.`));
+  const table = tableElement({
+    name: "causes of death",
+    columns: ["layer", "necessary to kill", "deaths", "first step", "last step", "never return", "will return", "open"],
+    rows: () => causes.map((way): Cell[] => [way.layer, wayWords(way), way.deaths, way.first_step, way.last_step, way.never, way.returns, way.open]),
+  });
+  const all = kept < deaths ? `${count(kept)} of the ${count(deaths)} are told one by one below, beside their units.` : "Each is told beside its unit below.";
+  return el("section", { "aria-labelledby": "deaths-title" }, head, el("p", {}, `The run was repeated up to each death, and each part of the deadly update left out in turn: what could not be left out was necessary. ${all}`), table);
+}
+
 // What a reader asks first; the table below has every setting.
 const firstSettings = ["optimizer", "learning_rate", "schedule", "warmup", "momentum", "weight_decay", "clip_norm", "batch_size", "epochs", "init", "loss", "seed"];
 
@@ -285,9 +302,10 @@ export async function layOut(page: HTMLElement, facts: Facts): Promise<Model> {
       masthead(facts),
       renewed(() => verdictPart(facts)),
       layersSection(facts),
+      renewed(() => deathsSection(facts)),
       chartsSection("curves-title", "The course of training", "Read a value with the pointer or with the arrow keys.", () => charts(facts)),
       mapSection(model),
-      chartsSection("outlook-title", "Other learning rates", "What a sweep or a forecast on the same data found.", () => [sweepChart(facts), forecastChart(facts)]),
+      chartsSection("outlook-title", "Other learning rates", facts.sweep ? plain(facts.sweep.says) : "What a forecast of the same network expected.", () => [sweepChart(facts), forecastChart(facts)]),
       settingsSection(facts),
       wordsSection(),
       el("footer", { class: "quiet" }, `relume ${plain(facts.relume)}. ${closing()}`),

@@ -1,6 +1,6 @@
 // The facts unpacked: fields of firing rates by layer, and each unit's life. Every other module asks here.
 
-import type { Death, Facts, LayerFacts } from "./facts";
+import type { Death, Facts, LayerFacts, UpdateRatio } from "./facts";
 import { unpack, type Numbers, type Packed } from "./packed";
 
 /** A hidden unit: its layer counted from 0, its row in the layer's weights. */
@@ -231,22 +231,28 @@ function thin(model: Model): void {
   }
 }
 
+function extended(ratio: UpdateRatio, more: UpdateRatio): UpdateRatio {
+  if (!ratio) return more;
+  ratio.step.push(...(more?.step ?? []));
+  ratio.log10.push(...(more?.log10 ?? []));
+  return ratio;
+}
+
 /** Adds a continuation to the model. */
 export async function extendModel(model: Model, more: Facts): Promise<void> {
   const { facts, fields } = model;
   await Promise.all(fields.map((_, i) => extendField(model, i, more)));
   await enterEvents(more.events, fields, model.lives);
-  const { state, complete_to, model_step, network, score, ledger, dead, dead_fraction, verdict, steps } = more;
-  Object.assign(facts, { state, complete_to, model_step, network, score, ledger, dead, dead_fraction, verdict, steps });
+  const { state, complete_to, model_step, network, score, ledger, dead, dead_fraction, verdict, steps, autopsy_account } = more;
+  Object.assign(facts, { state, complete_to, model_step, network, score, ledger, dead, dead_fraction, verdict, steps, autopsy_account });
   for (const key of Object.keys(facts.epochs) as (keyof Facts["epochs"])[]) (facts.epochs[key] as (number | null)[]).push(...more.epochs[key]);
   facts.layers.forEach((layer, i) => {
     const { dead_by_epoch, update_ratio, active, margin, mean_activation, ...now } = more.layers[i];
     Object.assign(layer, now);
     layer.dead_by_epoch.push(...dead_by_epoch);
-    layer.update_ratio?.step.push(...(update_ratio?.step ?? []));
-    layer.update_ratio?.log10.push(...(update_ratio?.log10 ?? []));
-    layer.update_ratio ??= update_ratio;
+    layer.update_ratio = extended(layer.update_ratio, update_ratio);
   });
+  facts.output_layer.update_ratio = extended(facts.output_layer.update_ratio, more.output_layer.update_ratio);
   facts.map.step.push(...more.map.step);
   facts.map.epoch.push(...more.map.epoch);
   facts.map.accuracy.push(...more.map.accuracy);

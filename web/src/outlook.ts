@@ -1,8 +1,8 @@
-// What a sweep found at other learning rates, and what a forecast expected, where the run has them.
+// What the runs beside this one found at other learning rates, and what a forecast expected, where the run has them.
 
 import { look, type Chart } from "./curves";
 import type { Facts } from "./facts";
-import { number, percent } from "./format";
+import { atMost, number, percent, plural } from "./format";
 
 export function sweepChart(facts: Facts): Chart | null {
   if (!facts.sweep?.rows.length) return null;
@@ -13,27 +13,31 @@ export function sweepChart(facts: Facts): Chart | null {
     logarithmic: true,
     show: percent,
     range: [0, 1],
+    points: true,
     lines: [
       { label: "dead share", values: rows.map((r) => r.dead_fraction), colour: "accent", dash: [7, 4] },
       { label: "accuracy", values: rows.map((r) => r.accuracy), colour: "series-1" },
     ],
-    note: rows.some((r) => r.diverged) ? `Diverged at ${rows.filter((r) => r.diverged).map((r) => number(r.learning_rate)).join(", ")}.` : undefined,
+    mark: rows.find((r) => r.own)?.learning_rate,
+    note: `Runs in the same folder whose settings differ in the rate alone; the line is this one, at ${number(rows.find((r) => r.own)?.learning_rate)}.`,
   };
 }
 
 export function forecastChart(facts: Facts): Chart | null {
   if (!facts.forecast?.layers.length) return null;
-  const { layers, safe_learning_rate } = facts.forecast;
-  const rate = safe_learning_rate === null ? "" : ` A learning rate up to ${number(safe_learning_rate)} was expected to be safe for the first steps.`;
+  const { layers, steps, safe_learning_rate: safe } = facts.forecast;
+  const rate = safe === null ? "" : ` A learning rate up to ${atMost(safe)} kills nobody in the first ${plural(steps, "step")}.`;
   return {
     title: "Born dead: forecast and found, by layer",
     x: { label: "hidden layer", values: layers.map((_, i) => i + 1) },
     show: percent,
     range: [0, null],
+    points: true,
     lines: [
-      { label: "forecast", values: layers.map((l) => l.born_dead_fraction), ...look(3) },
+      { label: "closed form", values: layers.map((l) => l.expected), ...look(1) },
+      { label: "mean of networks drawn", values: layers.map((l) => l.born_dead_fraction), ...look(3) },
       { label: "found", values: facts.layers.map((l) => l.born_dead / l.units), ...look(0) },
     ],
-    note: `Before training.${rate}`,
+    note: `By relume forecast, for networks like this one.${rate}`,
   };
 }

@@ -2,7 +2,7 @@
 
 import { colour, el } from "./dom";
 import type { Death } from "./facts";
-import { count, number, percent, plain, plural, short } from "./format";
+import { atMost, count, number, percent, plain, plural, short } from "./format";
 import { mix } from "./map";
 import { name, rateOf, type Detail, type Model, type Unit } from "./model";
 import type { Numbers } from "./packed";
@@ -45,39 +45,97 @@ function stateLine(model: Model, unit: Unit): HTMLElement {
 
 const list = (items: string[]) => (items.length < 2 ? items.join("") : `${items.slice(0, -1).join(", ")} and ${items[items.length - 1]}`);
 
-/** The autopsy in plain words. */
-function autopsyWords(death: Death): string[] {
-  const says: string[] = [];
-  if (death.kind === "born dead") says.push("It was born dead: its first weights already kept every sample out.");
-  else {
-    const fired = death.fired_before === null ? "" : `; before it, it fired on ${plural(death.fired_before, "sample")}`;
-    says.push(`Update ${count(death.step)} killed it, in epoch ${count(death.epoch)}${fired}.`);
-    if (death.causes.length)
-      says.push(`${death.causes.length > 1 ? "Together necessary" : "The cause"}: ${list(death.causes)}. Without ${death.causes.length > 1 ? "any one of them" : "it"} the unit would have lived.`);
-    if (death.margin_before !== null && death.margin_after !== null)
-      says.push(`Its margin went from ${number(death.margin_before)} to ${number(death.margin_after)}.`);
-    if (death.update_percentile !== null && death.update_ratio !== null)
-      says.push(`The update was ${percent(death.update_ratio)} of its weights, larger than ${percent(death.update_percentile)} of its updates.`);
+const partWords: Record<string, string> = {
+  gradient: "the gradient of this batch",
+  decay: "weight decay",
+  below: "the layers below, which moved its inputs",
+};
+
+function causeWords(death: Death, optimizer: string): string {
+  const momentum = /adam/.test(optimizer) ? "what Adam's moments carried over from former batches" : "what momentum carried over from former batches";
+  const parts = list(death.causes.map((cause) => (cause === "momentum" ? momentum : (partWords[cause] ?? plain(cause)))));
+  if (death.overdetermined)
+    return `No part of the update was necessary alone: any one left out, the rest still killed. Only without more than one of these together would it have lived: ${parts}.`;
+  return death.causes.length > 1 ? `It took ${parts} together: without any one of them it would have lived.` : `It was ${parts}: without that it would have lived.`;
+}
+
+const birthReasons: Record<string, (death: Death) => string> = {
+  bias: (death) => `Its bias of ${number(death.bias)} did it: with a bias of 0 some sample would open it.`,
+  "uncentred inputs": (death) => `The inputs are not centred: their mean is ${number(death.input_gamma)} times as long as their deviation. With centred inputs some sample would open it.`,
+  depth: (death) => `Depth did it: what the layer below passes on is never negative, so that all samples point the same way (mean ${number(death.input_gamma)} times the deviation).`,
+  chance: () => "Neither its bias nor a shared mean explains it: few or equal inputs, and chance.",
+};
+
+const below = (death: Death) => `sample ${count(death.sample)}, is ${number(-(death.margin_after ?? 0))} below the gate`;
+
+function deathWords(death: Death, samples: number, optimizer: string): string[] {
+  if (death.kind === "born dead")
+    return [`It was born dead: at its first weights no sample opens it, and the nearest, ${below(death)}.`, ...death.causes.map((c) => birthReasons[c]?.(death) ?? "")];
+  const says = [
+    `Update ${count(death.step)} killed it, in epoch ${count(death.epoch)}, at a learning rate of ${number(death.learning_rate)}. Before it, ${count(death.fired_before)} of ${plural(samples, "sample")} opened it; after it none: the nearest, ${below(death)}.`,
+  ];
+  if (death.drift) {
+    const made = (death.margin_before! - death.margin_after!) / (death.drift.margin - death.margin_after!);
+    says.push(`It had been starving: after step ${count(death.drift.from)} it still fired on ${plural(death.drift.fired, "sample")} with a margin of ${number(death.drift.margin)}, and this update made ${percent(made)} of the fall since. No single step is to blame.`);
   }
-  says.push(`Prognosis: ${death.prognosis.verdict}. ${death.prognosis.because}`);
+  says.push(causeWords(death, optimizer));
+  if (death.update_ratio !== null && death.update_percentile !== null)
+    says.push(`The update was ${number(death.update_ratio)} times as long as its weights, longer than that of ${number(death.update_percentile)} % of the layer's units${death.layer_deaths > 1 ? `; it killed ${count(death.layer_deaths)} of them in all` : ""}.`);
+  const push = death.pushers[0];
+  if (push && death.outlier) says.push(`An outlier did it: sample ${count(push.sample)}, whose input is ${number(push.norm_ratio)} times as long as the median of its batch. Without it in the batch the unit would have lived.`);
+  else if (push) says.push(`Of the batch, sample ${count(push.sample)} pushed hardest${push.decisive ? "; without it the unit would have lived" : ""}.`);
   return says;
+}
+
+function prognosisWords({ prognosis: p }: Death): string {
+  const sentence = plain(p.because).replace(/\.?$/, ".");
+  if (p.never) return `It will not return on these data (${p.verdict}): ${sentence}`;
+  if (p.revives_at !== null) return `It will return after step ${count(p.revives_at)} when training goes on (${p.verdict}): ${sentence}`;
+  return `Whether it returns is open (${p.verdict}): ${sentence}`;
+}
+
+/** The command that tells of this unit. */
+const command = (model: Model, unit: Unit) => `relume autopsy ${short(model.facts.run, 40)} ${name(unit)}`;
+
+/** Why there is no autopsy here, for a unit that is dead. */
+function withoutAutopsy(model: Model, unit: Unit): Node[] {
+  const { dead, autopsy_account: account } = model.facts;
+  if (!dead || model.fields[unit.layer].active[unit.unit] !== 0) return [];
+  const why = account.left_out === null ? `This file tells ${count(account.kept)} of ${count(account.deaths)} deaths one by one, not this one` : `There is none here: ${plain(account.left_out)}`;
+  return [heading("Autopsy"), el("p", { class: "words quiet" }, `${why}. `, el("code", {}, command(model, unit)))];
+}
+
+function ratePart(death: Death): Node[] {
+  const { lethal_lr: lethal, learning_rate: used, largest_safe_lr: safe } = death;
+  if (!lethal || used === null) return [];
+  const title = heading("Learning rates that would have killed it at that step");
+  if (!lethal[0])
+    return [title, words(`Every rate up to ${lethal[1] === null ? "any height" : number(lethal[1])}: its inputs had moved, so no smaller update of its own would have spared it.`, "quiet")];
+  const axis = el("div", { class: "drawing" }, lethalAxis(lethal, used, safe));
+  return [title, axis, words(`At ${atMost(safe)} or less it would have lived through this step.`, "quiet")];
 }
 
 function autopsyPart(model: Model, unit: Unit): Node[] {
   const death = model.death(unit);
-  if (!death) return [];
-  const parts: Node[] = [heading("Autopsy"), ...autopsyWords(death).map((w) => words(w))];
-  if (death.lethal_lr && death.learning_rate !== null && (death.lethal_lr[0] || death.lethal_lr[1])) {
-    parts.push(heading("Learning rates that would have killed it at that step"));
-    parts.push(el("div", { class: "drawing" }, lethalAxis(death.lethal_lr, death.learning_rate, death.largest_safe_lr)));
-    if (death.largest_safe_lr !== null) parts.push(el("p", { class: "quiet" }, `The largest safe rate was ${number(death.largest_safe_lr)}.`));
-  }
+  if (!death) return withoutAutopsy(model, unit);
+  const says = deathWords(death, model.facts.dataset.samples, model.facts.settings.optimizer ?? "");
+  const parts: Node[] = [heading("Autopsy"), ...says.filter(Boolean).map((w) => words(w)), heading("Prognosis"), words(prognosisWords(death)), ...ratePart(death)];
   if (death.change) {
-    const rows = Object.entries(death.change).map(([part, value]): Cell[] => [part.replace("_", " "), value]);
-    parts.push(tableFold({ name: `${name(unit)} change by cause`, columns: ["part", "change of p"], rows: () => rows }));
+    const rows = Object.entries(death.change).map(([part, value]): Cell[] => [changeWords[part] ?? part, value]);
+    parts.push(tableFold({ name: `${name(unit)} change by cause`, columns: [`part, at sample ${count(death.sample)}`, "change of p"], rows: () => rows }));
   }
   return parts;
 }
+
+const changeWords: Record<string, string> = {
+  own_weights: "its weights",
+  own_bias: "its bias",
+  below: "layers below",
+  gradient: "of its own: gradient",
+  momentum: "of its own: momentum",
+  decay: "of its own: decay",
+  rounding: "rounding, at most",
+};
 
 function lifePart(model: Model, unit: Unit): Node[] {
   const field = model.fields[unit.layer];

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <zlib.h>
 
+#include "relume/forecast.h"
 #include "report/facts.h"
 
 static relume_engine *engine;
@@ -44,11 +45,14 @@ static const char *dying_run(char path[128])
     return path;
 }
 
+static const relume_report_options whole_options = {.autopsy = RELUME_REPORT_AUTOPSY_ALWAYS};
+static const struct rlm_wish whole_wish = {.options = &whole_options};
+
 static relume_report *report_of(const char *path)
 {
     relume_report *report = NULL;
     relume_error error = {0};
-    assert_ok(relume_report_create(engine, path, &report, &error), error);
+    assert_ok(relume_report_create(engine, path, NULL, &report, &error), error);
     return report;
 }
 
@@ -92,7 +96,7 @@ static long long whole(json_t *json, const char *path)
 
 static void check_layer(json_t *json, const relume_run *run, size_t l)
 {
-    char path[32];
+    char path[48];
     relume_layer_account account = relume_census_get_layer(relume_run_get_census(run), l);
     relume_run_layer ledger = relume_run_get_layer(run, l);
     (void)snprintf(path, sizeof path, "layers.%zu", l);
@@ -151,7 +155,7 @@ static void test_events(void **state)
     char path[128];
     struct rlm_facts facts;
     relume_error error = {0};
-    assert_ok(rlm_facts_gather(engine, dying_run(path), false, 0, &facts, &error), error);
+    assert_ok(rlm_facts_gather(engine, dying_run(path), &whole_wish, &facts, &error), error);
     uint64_t deaths = 0, revivals = 0;
     for (size_t i = 0; i < facts.steps.count; i++) {
         deaths += facts.steps.deaths[i];
@@ -213,7 +217,7 @@ static void test_units(void **state)
     relume_error error = {0};
     relume_report *report = report_of(dying_run(path));
     json_t *json = json_of(report);
-    assert_ok(rlm_facts_gather(engine, path, false, 0, &facts, &error), error);
+    assert_ok(rlm_facts_gather(engine, path, &whole_wish, &facts, &error), error);
     size_t units = facts.hidden_units, i = 0;
     assert_int_equal(whole(json, "units.count"), units);
     uint32_t *histogram = unpacked(json, "units.histogram", units * RLM_BINS * 4);
@@ -239,6 +243,172 @@ static void test_units(void **state)
     rlm_facts_deinit(&facts);
     json_decref(json);
     relume_report_destroy(report);
+}
+
+/* ---- why they died ---- */
+
+/* The autopsy in the report is the autopsy. */
+static void test_autopsy(void **state)
+{
+    (void)state;
+    char path[128], key[64], unit[64];
+    relume_error error = {0};
+    relume_run *run = NULL;
+    relume_autopsy *found = NULL;
+    relume_report *report = report_of(dying_run(path));
+    json_t *json = json_of(report);
+    assert_ok(relume_run_open(engine, path, &run, &error), error);
+    assert_ok(relume_autopsy_hold(run, NULL, &found, &error), error);
+    assert_true(found->deaths > 3); /* else this test shows little */
+    assert_int_equal(whole(json, "dead"), found->deaths);
+    assert_int_equal(json_array_size(at(json, "autopsy")), found->deaths);
+    for (size_t i = 0; i < found->deaths; i++) {
+        const relume_death *death = &found->death[i];
+        json_t *told = NULL;
+        (void)snprintf(unit, sizeof unit, "h%zu.%zu", death->layer + 1, death->unit);
+        for (size_t k = 0; k < found->deaths && !told; k++) {
+            (void)snprintf(key, sizeof key, "autopsy.%zu", k);
+            json_t *one = at(json, key);
+            told = strcmp(json_string_value(at(one, "unit")), unit) == 0 ? one : NULL;
+        }
+        assert_non_null(told);
+        assert_int_equal(whole(told, "step"), death->step);
+        assert_true((float)json_number_value(at(told, "margin_after")) == death->margin_after);
+        assert_string_equal(json_string_value(at(told, "prognosis.because")), death->prognosis.because);
+        if (death->lethal)
+            assert_true((float)json_number_value(at(told, "lethal_lr.0")) == death->lethal_low);
+    }
+    relume_autopsy_destroy(found);
+    relume_run_destroy(run);
+    json_decref(json);
+    relume_report_destroy(report);
+}
+
+/* Each way to die counts its deaths, and the verdict names the most frequent. */
+static void test_ways(void **state)
+{
+    (void)state;
+    char path[128];
+    struct rlm_facts facts;
+    relume_error error = {0};
+    assert_ok(rlm_facts_gather(engine, dying_run(path), &whole_wish, &facts, &error), error);
+    const struct rlm_facts_autopsy *autopsy = &facts.autopsy;
+    uint64_t deaths = 0, told = 0;
+    bool cause = false;
+    assert_true(autopsy->held && !autopsy->left_out && autopsy->kept == facts.dead);
+    for (size_t g = 0; g < autopsy->ways; g++) {
+        deaths += autopsy->way[g].deaths;
+        told += autopsy->way[g].never + autopsy->way[g].returns + autopsy->way[g].open;
+        assert_true(g == 0 || autopsy->way[g].deaths <= autopsy->way[g - 1].deaths);
+    }
+    assert_int_equal(deaths, facts.dead);
+    assert_int_equal(told, facts.dead);
+    for (size_t i = 0; i < facts.verdict.points; i++)
+        cause = cause || strcmp(facts.verdict.point[i].about, "cause") == 0;
+    assert_true(cause);
+    size_t spared = 0, killed = 0;
+    for (size_t i = 0; i < autopsy->deaths; i++) {
+        const relume_death *death = &autopsy->death[i];
+        killed += death->kind == RELUME_KILLED;
+        spared += death->kind == RELUME_KILLED && death->lethal &&
+                  (double)death->largest_safe_rate >= autopsy->spared_at;
+    }
+    assert_true(killed > 0 && 2 * spared >= killed);
+    rlm_facts_deinit(&facts);
+}
+
+/* Where there is no time, or no wish, the report says so and stands. */
+static void test_no_autopsy(void **state)
+{
+    (void)state;
+    char path[128];
+    relume_error error = {0};
+    relume_report_options options;
+    relume_report_options_default(&options);
+    dying_run(path);
+    for (int none = 0; none < 2; none++) {
+        relume_report *report = NULL;
+        options.autopsy = none ? RELUME_REPORT_AUTOPSY_NEVER : RELUME_REPORT_AUTOPSY_SHORT;
+        options.autopsy_seconds = 0;
+        assert_ok(relume_report_create(engine, path, &options, &report, &error), error);
+        json_t *json = json_of(report);
+        assert_true(json_is_null(at(json, "autopsy")));
+        assert_non_null(strstr(json_string_value(at(json, "autopsy_account.left_out")), "relume autopsy"));
+        assert_true(whole(json, "dead") > 0);
+        json_decref(json);
+        relume_report_destroy(report);
+    }
+    static volatile int stop = 2;
+    relume_report *report = NULL;
+    options.autopsy = RELUME_REPORT_AUTOPSY_ALWAYS;
+    options.stop = &stop;
+    assert_status(relume_report_create(engine, path, &options, &report, &error), RELUME_INTERRUPTED);
+    assert_null(report);
+}
+
+/* ---- beside the run ---- */
+
+/* Runs in the same folder that differ in the rate alone are put beside each other, by rate; others are not.
+ */
+static void test_sweep(void **state)
+{
+    (void)state;
+    char path[128], folder[128];
+    static const double rates[] = {0.5, 2, 0.02};
+    assert_int_equal(mkdir(run_path(folder, "rates"), 0777), 0);
+    for (size_t i = 0; i < 4; i++) {
+        (void)snprintf(path, sizeof path, "%.100s/%c", folder, (char)('a' + i));
+        relume_run_options options = dying_options(path);
+        options.trainer.epochs = 3;
+        options.trainer.seed = i == 3 ? 7 : 1;
+        options.trainer.learning_rate = i == 3 ? 0.1 : rates[i];
+        run_train(engine, &options, RELUME_OK);
+    }
+    (void)snprintf(path, sizeof path, "%.100s/b", folder);
+    relume_report *report = report_of(path);
+    json_t *json = json_of(report);
+    assert_int_equal(json_array_size(at(json, "sweep.rows")), 3);
+    assert_string_equal(json_string_value(at(json, "sweep.rows.0.run")), "c");
+    assert_string_equal(json_string_value(at(json, "sweep.rows.1.run")), "a");
+    assert_true(json_number_value(at(json, "sweep.rows.2.learning_rate")) == 2);
+    assert_true(json_is_true(at(json, "sweep.rows.2.own")) && json_is_false(at(json, "sweep.rows.0.own")));
+    assert_int_equal(whole(json, "sweep.rows.2.dead"), whole(json, "dead"));
+    assert_int_equal(whole(json, "sweep.rows.2.deaths"), whole(json, "ledger.deaths"));
+    assert_true(json_number_value(at(json, "sweep.rows.2.accuracy")) ==
+                json_number_value(at(json, "score.test.accuracy")));
+    json_decref(json);
+    relume_report_destroy(report);
+}
+
+/* A forecast stays with the run it is of, and with no other. */
+static void test_forecast(void **state)
+{
+    (void)state;
+    char path[128];
+    relume_error error = {0};
+    relume_forecast_layer layer[2] = {{.name = "h1", .units = 12, .expected = 0.01, .measured = 0.02},
+                                      {.name = "h2", .units = 9, .expected = 0.03, .measured = 0.25}};
+    relume_forecast forecast = {.seeds = 5, .layers = 2, .layer = layer};
+    relume_safe_rate rate = {.safe = 0.125, .lethal = 0.5};
+    dying_run(path);
+    relume_report *report = report_of(path);
+    json_t *json = json_of(report);
+    assert_true(json_is_null(at(json, "forecast")));
+    json_decref(json);
+    relume_report_destroy(report);
+    assert_ok(relume_forecast_keep(engine, path, &forecast, NULL, 20, &error), error);
+    assert_ok(relume_forecast_keep(engine, path, &forecast, &rate, 20, &error), error);
+    report = report_of(path);
+    json = json_of(report);
+    assert_int_equal(json_array_size(at(json, "forecast.layers")), 2);
+    assert_true(json_number_value(at(json, "forecast.layers.1.born_dead_fraction")) == 0.25);
+    assert_true(json_number_value(at(json, "forecast.safe_learning_rate")) == 0.125);
+    json_decref(json);
+    relume_report_destroy(report);
+    forecast.layers = 1;
+    assert_status(relume_forecast_keep(engine, path, &forecast, NULL, 20, &error), RELUME_MISMATCH);
+    assert_status(relume_forecast_keep(engine, run_path(path, "none"), &forecast, NULL, 20, &error),
+                  RELUME_NOT_FOUND);
 }
 
 /* ---- the printers ---- */
@@ -340,7 +510,8 @@ static void test_missing(void **state)
     char path[128];
     relume_error error = {0};
     relume_report *report = NULL;
-    assert_status(relume_report_create(engine, run_path(path, "nowhere"), &report, &error), RELUME_NOT_FOUND);
+    assert_status(relume_report_create(engine, run_path(path, "nowhere"), NULL, &report, &error),
+                  RELUME_NOT_FOUND);
     assert_null(report);
     assert_non_null(strstr(error.message, "nowhere"));
 }
@@ -382,14 +553,14 @@ static void test_no_memory(void **state)
     size_t held = memory.held, before = memory.calls;
     relume_report *report = NULL;
     relume_error error = {0};
-    assert_ok(relume_report_create(poor, path, &report, &error), error);
+    assert_ok(relume_report_create(poor, path, NULL, &report, &error), error);
     relume_report_destroy(report);
     size_t calls = memory.calls - before;
     assert_int_equal(memory.held, held);
     for (size_t call = 1; call <= calls; call += 1 + calls / 150) {
         memory.refuse_from = memory.calls + call;
         report = NULL;
-        relume_status status = relume_report_create(poor, path, &report, &error);
+        relume_status status = relume_report_create(poor, path, NULL, &report, &error);
         memory.refuse_from = 0;
         if (status == RELUME_OK)
             relume_report_destroy(report);
@@ -403,11 +574,13 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers),   cmocka_unit_test(test_events),
-        cmocka_unit_test(test_units),     cmocka_unit_test(test_text),
-        cmocka_unit_test(test_html),      cmocka_unit_test(test_unfinished),
-        cmocka_unit_test(test_missing),   cmocka_unit_test(test_without_data),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_numbers),      cmocka_unit_test(test_events),
+        cmocka_unit_test(test_units),        cmocka_unit_test(test_autopsy),
+        cmocka_unit_test(test_ways),         cmocka_unit_test(test_no_autopsy),
+        cmocka_unit_test(test_sweep),        cmocka_unit_test(test_forecast),
+        cmocka_unit_test(test_text),         cmocka_unit_test(test_html),
+        cmocka_unit_test(test_unfinished),   cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_without_data), cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -108,6 +108,7 @@ static inline void run_tell_history(struct rlm_strbuf *text, const char *path)
         {"SELECT * FROM layer ORDER BY 1", "layer"},
         {"SELECT * FROM run ORDER BY 1", "run"},
         {"SELECT * FROM epoch ORDER BY 1", "epoch"},
+        {"SELECT * FROM update_ratio ORDER BY 1, 2", "update_ratio"},
         {"SELECT * FROM census ORDER BY 1", "census"},
         {"SELECT * FROM census_layer ORDER BY 1, 2", "census_layer"},
         {"SELECT * FROM census_unit ORDER BY 1, 2, 3", "census_unit"},
