@@ -24,7 +24,8 @@ relume_status rlm_causes_init(struct rlm_causes *causes, const struct rlm_inputs
                               relume_error *error)
 {
     struct rlm_causes made = {.stride = rlm_variant_stride(widest->features)};
-    relume_status status = rlm_variants_init(&made.now, widest, (size_t)RLM_CAUSE_UNITS * 6, error);
+    relume_status status =
+        rlm_variants_init(&made.now, widest, (size_t)RLM_CAUSE_UNITS * RLM_CAUSE_PLACES, error);
     if (status == RELUME_OK)
         status = rlm_variants_init(&made.then, widest, (size_t)RLM_CAUSE_UNITS * 2, error);
     if (status == RELUME_OK)
@@ -75,6 +76,7 @@ struct subject {
 
 /* Places of a unit's variants in the count over the inputs after the update. */
 enum { BEFORE, DIRECTION, NO_GRADIENT, NO_MOMENTUM, NO_DECAY, NO_PUSHER, PLACES };
+_Static_assert(PLACES == RLM_CAUSE_PLACES, "room for every variant of a unit");
 
 /* clang-analyzer does not follow subject_begin, which fills what is read below, through find_some. */
 /* NOLINTBEGIN(clang-analyzer-core.*) */
@@ -202,7 +204,7 @@ static bool lives_without(struct rlm_causes *causes, const struct subject *s, un
     rlm_variants_fit(&causes->bench.variants, inputs);
     rlm_variants_put(&causes->bench.variants, 0, causes->variant);
     rlm_variants_count(&causes->bench.variants, 1, inputs);
-    return rlm_variants_tally(&causes->bench.variants, 0, inputs->samples).active > 0;
+    return rlm_variants_alive(&causes->bench.variants, 0, inputs->samples);
 }
 
 /* No part alone was necessary: the smallest sets that only together had to be left out, all their parts. */
@@ -215,11 +217,6 @@ static void name_together(struct rlm_causes *causes, const struct subject *s)
                 s->death->causes |= set;
 }
 
-static bool is_alive(const struct rlm_variants *counted, size_t place, size_t samples)
-{
-    return rlm_variants_tally(counted, place, samples).active > 0;
-}
-
 static void name_causes(struct rlm_causes *causes, const struct subject *s, size_t place)
 {
     static const struct {
@@ -229,9 +226,9 @@ static void name_causes(struct rlm_causes *causes, const struct subject *s, size
         {RLM_PART_GRADIENT, NO_GRADIENT}, {RLM_PART_MOMENTUM, NO_MOMENTUM}, {RLM_PART_DECAY, NO_DECAY}};
     size_t samples = s->now->samples;
     for (size_t i = 0; i < 3; i++)
-        if (s->present & own[i].part && is_alive(&causes->now, s->first + own[i].place, samples))
+        if (s->present & own[i].part && rlm_variants_alive(&causes->now, s->first + own[i].place, samples))
             s->death->causes |= own[i].part;
-    if (s->present & RLM_PART_BELOW && is_alive(&causes->then, place * 2 + 1, samples))
+    if (s->present & RLM_PART_BELOW && rlm_variants_alive(&causes->then, place * 2 + 1, samples))
         s->death->causes |= RLM_PART_BELOW;
     if (s->death->causes == 0)
         name_together(causes, s);
@@ -388,7 +385,7 @@ static void conclude(struct rlm_causes *causes, const struct subject *s, size_t 
     split(s);
     name_causes(causes, s, place);
     if (s->pushed)
-        death->pusher[0].decisive = is_alive(&causes->now, s->first + NO_PUSHER, s->now->samples);
+        death->pusher[0].decisive = rlm_variants_alive(&causes->now, s->first + NO_PUSHER, s->now->samples);
     death->outlier = s->pushed && death->pusher[0].decisive && death->pusher[0].norm_ratio > 3.0;
     find_lethal(causes, s);
 }
@@ -476,9 +473,9 @@ void rlm_causes_birth(struct rlm_causes *causes, struct rlm_strata *strata, relu
     death->margin_after = tally.margin;
     death->sample = tally.nearest;
     death->after = tally.margin;
-    if (death->bias < 0.0 && is_alive(&causes->now, 1, inputs->samples))
+    if (death->bias < 0.0 && rlm_variants_alive(&causes->now, 1, inputs->samples))
         death->causes |= RELUME_CAUSE_BIAS;
-    if (is_alive(&causes->now, 2, inputs->samples))
+    if (rlm_variants_alive(&causes->now, 2, inputs->samples))
         death->causes |= RELUME_CAUSE_UNCENTRED;
     if (death->causes == 0)
         death->causes = RELUME_CAUSE_CHANCE;

@@ -10,8 +10,8 @@
 #include "autopsy/strata.h"
 #include "relume/autopsy.h"
 
-#define RLM_CAUSE_UNITS 8     /* looked at in one count */
-#define RLM_CAUSE_VARIANTS 16 /* of one unit at most: with every set of own parts left out */
+#define RLM_CAUSE_UNITS 8  /* looked at in one count */
+#define RLM_CAUSE_PLACES 6 /* variants of one unit in it */
 
 /* Scratch memory for layers up to a width, over all samples. */
 struct rlm_causes {

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/larger.h"
 
-#define CHUNK 256 /* samples a task: 16 panels */
+#define CHUNK RLM_INPUTS_CHUNK /* samples a task: 16 panels */
 
 static void inputs_layout(struct rlm_arena *arena, struct rlm_inputs *inputs)
 {
@@ -23,7 +23,7 @@ static void inputs_layout(struct rlm_arena *arena, struct rlm_inputs *inputs)
 relume_status rlm_inputs_init(struct rlm_inputs *inputs, relume_engine *engine, size_t samples,
                               size_t features, relume_error *error)
 {
-    struct rlm_inputs made = {.engine = engine, .samples = samples, .features = features};
+    struct rlm_inputs made = {.engine = engine, .samples = samples, .features = features, .width = features};
     inputs_layout(&made.arena, &made);
     size_t bytes = made.arena.overflow ? SIZE_MAX : made.arena.used;
     if (!rlm_arena_init(&made.arena, &engine->allocator))
@@ -57,7 +57,7 @@ static void measure_panel(struct rlm_inputs *inputs, size_t panel)
             sum[lane] += fabs(value);
             squares[lane] += value * value;
         }
-    double upward = 1.0 + (double)(inputs->features + 2) * 0x1p-52;
+    double upward = 1.0 + (double)(inputs->width + 2) * 0x1p-52;
     for (size_t lane = 0; lane < RLM_LANES; lane++) {
         inputs->norm1[panel * RLM_LANES + lane] = (sum[lane] + 1.0) * upward;
         inputs->norm2[panel * RLM_LANES + lane] = sqrt(squares[lane] + 1.0);
@@ -116,10 +116,11 @@ void rlm_inputs_pack(struct rlm_inputs *inputs, const relume_network *network, c
 
 struct forward_region {
     const struct rlm_inputs *inputs;
-    const float *weight, *bias;
-    size_t stride, units;
+    struct rlm_dense dense;
+    size_t units;
     bool relu;
     float *z; /* sample panels [samples, units] */
+    struct rlm_span span;
 };
 
 static void forward_chunk(void *context, size_t task, size_t thread)
@@ -127,25 +128,32 @@ static void forward_chunk(void *context, size_t task, size_t thread)
     (void)thread;
     const struct forward_region *region = context;
     const struct rlm_inputs *inputs = region->inputs;
-    struct rlm_forward forward = {.batch = chunk_samples(inputs->samples, task),
+    const struct rlm_dense *dense = &region->dense;
+    size_t chunk = region->span.first / CHUNK + task;
+    struct rlm_forward forward = {.batch = rlm_size_min(CHUNK, region->span.last - chunk * CHUNK),
                                   .in_features = inputs->features,
                                   .out_features = region->units,
-                                  .x = inputs->x + task * CHUNK * inputs->features,
-                                  .weight = region->weight,
-                                  .stride = region->stride,
-                                  .bias = region->bias,
-                                  .z = region->z + task * CHUNK * region->units,
+                                  .x = inputs->x + chunk * CHUNK * inputs->features,
+                                  .weight = dense->weight,
+                                  .stride = dense->stride,
+                                  .bias = dense->bias,
+                                  .z = region->z + chunk * CHUNK * region->units,
                                   .relu = region->relu};
     (void)rlm_kernels_get(inputs->engine->level)
         ->forward(&forward, 0, region->units); /* weights of a run are finite: checked by it */
 }
 
-void rlm_inputs_forward(const struct rlm_inputs *inputs, const float *weight, size_t stride,
-                        const float *bias, struct rlm_inputs *next)
+static void forward_run(struct forward_region *region)
 {
-    struct forward_region region = {inputs, weight, bias, stride, next->features, true, next->x};
-    rlm_pool_run(inputs->engine->pool, forward_chunk, &region, rlm_divide_up(inputs->samples, CHUNK));
-    rlm_inputs_measure(next);
+    rlm_pool_run(region->inputs->engine->pool, forward_chunk, region,
+                 rlm_divide_up(region->span.last - region->span.first, CHUNK));
+}
+
+void rlm_inputs_forward(const struct rlm_inputs *inputs, struct rlm_span span, const struct rlm_dense *dense,
+                        struct rlm_inputs *next)
+{
+    struct forward_region region = {inputs, *dense, next->features, true, next->x, span};
+    forward_run(&region);
 }
 
 /* ---- variants ---- */
@@ -189,24 +197,56 @@ void rlm_variants_put(struct rlm_variants *variants, size_t index, const float *
     variants->bias[index] = variant[variants->features];
 }
 
-void rlm_variants_count(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs)
+void rlm_variants_count_span(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs,
+                             struct rlm_span span)
 {
     variants->count = count;
-    struct forward_region region = {inputs, variants->weight, variants->bias, variants->stride, count,
-                                    false,  variants->p};
-    rlm_pool_run(inputs->engine->pool, forward_chunk, &region, rlm_divide_up(inputs->samples, CHUNK));
+    struct rlm_dense dense = {variants->weight, variants->stride, variants->bias};
+    struct forward_region region = {inputs, dense, count, false, variants->p, span};
+    forward_run(&region);
+}
+
+void rlm_variants_count(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs)
+{
+    rlm_variants_count_span(variants, count, inputs, (struct rlm_span){0, inputs->samples});
+}
+
+/* What the last count gave for one variant and one panel of samples; beyond the last sample it is 0. */
+static const float *panel_of(const struct rlm_variants *variants, size_t index, size_t sample)
+{
+    return variants->p + (sample / RLM_LANES * variants->count + index) * RLM_LANES;
+}
+
+bool rlm_variants_alive(const struct rlm_variants *variants, size_t index, size_t samples)
+{
+    for (size_t sample = 0; sample < samples; sample += RLM_LANES) {
+        const float *p = panel_of(variants, index, sample);
+        unsigned open = 0;
+        for (size_t lane = 0; lane < RLM_LANES; lane++)
+            open += p[lane] > 0.0f;
+        if (open > 0)
+            return true;
+    }
+    return false;
 }
 
 struct rlm_tally rlm_variants_tally(const struct rlm_variants *variants, size_t index, size_t samples)
 {
     struct rlm_tally tally = {.margin = -INFINITY};
-    for (size_t sample = 0; sample < samples; sample++) {
-        float p = rlm_variants_get(variants, index, sample);
-        tally.active += p > 0.0f;
-        if (p > tally.margin) {
-            tally.margin = p;
-            tally.nearest = sample;
+    for (size_t sample = 0; sample < samples; sample += RLM_LANES) {
+        const float *p = panel_of(variants, index, sample);
+        size_t lanes = rlm_size_min(RLM_LANES, samples - sample), at = 0;
+        float largest = -INFINITY;
+        for (size_t lane = 0; lane < lanes; lane++) {
+            tally.active += p[lane] > 0.0f;
+            largest = p[lane] > largest ? p[lane] : largest;
         }
+        if (!(largest > tally.margin))
+            continue;
+        while (p[at] != largest)
+            at++;
+        tally.margin = largest;
+        tally.nearest = sample + at;
     }
     tally.margin += 0.0f;
     return tally;

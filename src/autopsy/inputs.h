@@ -21,6 +21,8 @@ static inline size_t rlm_variant_stride(size_t features)
 struct rlm_inputs {
     relume_engine *engine;
     size_t samples, features;
+    size_t width;  /* features with those that were left out because they are 0 for every sample: bounds on
+                      rounding are of these, so that they do not depend on what was left out */
     float *x;      /* sample panels [samples, features] */
     double *norm1; /* [samples]: Σ|x| + 1, the 1 being the bias's input; rounded upward */
     double *norm2; /* [samples]: √(Σx² + 1) */
@@ -36,12 +38,25 @@ void rlm_inputs_deinit(struct rlm_inputs *inputs);
 /* The training split, scaled as the network scales it: what the first hidden layer is fed. */
 void rlm_inputs_pack(struct rlm_inputs *inputs, const relume_network *network, const relume_dataset *dataset);
 
-/* One layer on: inputs of the next layer, `weight[units, stride]`, `bias[units]` with ReLU; `next` has
- * `units` features. */
-void rlm_inputs_forward(const struct rlm_inputs *inputs, const float *weight, size_t stride,
-                        const float *bias, struct rlm_inputs *next);
+/* Samples first … last − 1; `first` is a multiple of RLM_INPUTS_CHUNK. */
+#define RLM_INPUTS_CHUNK 256
+struct rlm_span {
+    size_t first, last;
+};
 
-/* Fills norm1 and norm2 of inputs whose x was written by the caller. */
+/* A layer's parameters. */
+struct rlm_dense {
+    const float *weight; /* [units, stride] */
+    size_t stride;
+    const float *bias; /* [units] */
+};
+
+/* One layer on, with ReLU, for the samples of a span: x of the next layer's inputs, which have as many
+ * features as the layer has units. Their norms are not filled. */
+void rlm_inputs_forward(const struct rlm_inputs *inputs, struct rlm_span span, const struct rlm_dense *dense,
+                        struct rlm_inputs *next);
+
+/* Fills norm1 and norm2 of inputs whose x has been written. */
 void rlm_inputs_measure(struct rlm_inputs *inputs);
 
 /* Several variants, laid out as the kernel wants them. */
@@ -61,6 +76,9 @@ void rlm_variants_put(struct rlm_variants *variants, size_t index, const float *
 
 /* Fills variants->p for the first `count` of them over all samples. */
 void rlm_variants_count(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs);
+/* The same for the samples of a span. The spans of one count have the same `count`. */
+void rlm_variants_count_span(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs,
+                             struct rlm_span span);
 
 /* Pre-activation of variant `index` for `sample`, from the last count. */
 static inline float rlm_variants_get(const struct rlm_variants *variants, size_t index, size_t sample)
@@ -75,6 +93,8 @@ struct rlm_tally {
     size_t nearest;  /* the first sample of that p */
 };
 struct rlm_tally rlm_variants_tally(const struct rlm_variants *variants, size_t index, size_t samples);
+/* Whether some sample opens it. */
+bool rlm_variants_alive(const struct rlm_variants *variants, size_t index, size_t samples);
 
 /* One pre-activation, the kernel's bits, without a count. */
 float rlm_inputs_preactivate(const struct rlm_inputs *inputs, size_t sample, const float *variant);
@@ -91,8 +111,8 @@ static inline float rlm_inputs_get(const struct rlm_inputs *inputs, size_t sampl
  * add at most (n + 1) · 2⁻¹⁴⁹ more. */
 static inline double rlm_inputs_rounding(const struct rlm_inputs *inputs, double largest, size_t sample)
 {
-    double m = (double)(inputs->features + 1) * 0x1p-24;
-    return m / (1.0 - m) * largest * inputs->norm1[sample] + (double)(inputs->features + 1) * 0x1p-149;
+    double m = (double)(inputs->width + 1) * 0x1p-24;
+    return m / (1.0 - m) * largest * inputs->norm1[sample] + (double)(inputs->width + 1) * 0x1p-149;
 }
 
 /* Largest |element| of a variant. */
