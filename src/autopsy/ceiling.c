@@ -237,6 +237,10 @@ static void pass_group(const struct pass_region *region, size_t group, size_t th
                                   .z = work->z,
                                   .relu = true,
                                   .margin = work->margin};
+    if (inputs->used_count) {
+        forward.inputs = inputs->used + group * inputs->features;
+        forward.input_count = inputs->used_count[group];
+    }
     if (count > 0)
         (void)rlm_kernels_get(inputs->engine->level)->forward(&forward, 0, count);
     scatter(region, group, count, work, region->opened + thread * c->units);

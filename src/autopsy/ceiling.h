@@ -12,8 +12,6 @@
 
 #include "autopsy/inputs.h"
 
-#define RLM_GROUP 32 /* samples of a group: two panels */
-
 /* Scratch memory of one thread, for one group. */
 struct rlm_ceiling_work {
     float *row;     /* [units, stride]: the rows to be computed, side by side */

@@ -18,8 +18,11 @@ static size_t flags(const relume_network *network)
     return rlm_pool_threads(network->engine->pool) * network->layers[0].out_features;
 }
 
-static void strata_layout(struct rlm_arena *arena, struct rlm_strata *strata, const relume_network *network)
+static void strata_layout(struct rlm_arena *arena, struct rlm_strata *strata, const relume_network *network,
+                          size_t samples)
 {
+    strata->order = rlm_arena_take(arena, samples, sizeof *strata->order);
+    strata->where = rlm_arena_take(arena, samples, sizeof *strata->where);
     const struct rlm_layer *first = &network->layers[0];
     size_t units = first->out_features;
     strata->layer = rlm_arena_take(arena, strata->layers, sizeof *strata->layer);
@@ -42,15 +45,26 @@ static void strata_layout(struct rlm_arena *arena, struct rlm_strata *strata, co
             rlm_arena_take(arena, network->layers[1].out_features * network->layers[1].stride, sizeof(float));
 }
 
+/* Packs the data, and packs them again in the order that suits them. */
 static void pack_data(struct rlm_strata *strata, const relume_network *network, const relume_dataset *dataset)
 {
     struct rlm_stratum *first = &strata->layer[0];
-    rlm_inputs_pack(&first->inputs[0], network, dataset);
-    first->filled[0] = first->filled[1] = first->inputs[0].samples;
+    struct rlm_inputs *data = &first->inputs[0];
+    rlm_inputs_pack(data, network, dataset);
+    if (rlm_inputs_arrange(data, strata->order, strata->where)) {
+        for (size_t l = 0; l < strata->layers; l++)
+            for (int side = 0; side < 2; side++) {
+                strata->layer[l].inputs[side].order = strata->order;
+                strata->layer[l].inputs[side].where = strata->where;
+            }
+        rlm_inputs_pack(data, network, dataset);
+    }
+    rlm_inputs_list(data);
+    first->filled[0] = first->filled[1] = data->samples;
     first->measured[0] = first->measured[1] = true;
-    for (size_t sample = 1; sample < first->inputs[0].samples; sample++)
-        if (first->inputs[0].norm1[sample] > first->inputs[0].norm1[strata->longest])
-            strata->longest = sample;
+    for (size_t place = 1; place < data->samples; place++)
+        if (data->norm1[place] > data->norm1[strata->longest])
+            strata->longest = place;
 }
 
 relume_status rlm_strata_init(struct rlm_strata *strata, const relume_network *network,
@@ -58,11 +72,11 @@ relume_status rlm_strata_init(struct rlm_strata *strata, const relume_network *n
 {
     struct rlm_strata made = {.network = {network, network}, .layers = layers};
     size_t samples = dataset->train_samples;
-    strata_layout(&made.arena, &made, network);
+    strata_layout(&made.arena, &made, network, samples);
     size_t bytes = made.arena.overflow ? SIZE_MAX : made.arena.used;
     if (!rlm_arena_init(&made.arena, &network->engine->allocator))
         return rlm_error_memory(error, bytes, "the account of what feeds each layer");
-    strata_layout(&made.arena, &made, network);
+    strata_layout(&made.arena, &made, network, samples);
     relume_status status = RELUME_OK;
     for (size_t l = 0; status == RELUME_OK && l < layers; l++) {
         struct rlm_stratum *layer = &made.layer[l];

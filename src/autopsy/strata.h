@@ -24,6 +24,7 @@ struct rlm_strata {
     const relume_network *network[2]; /* by side, of one shape */
     size_t layers;                    /* hidden layers that may be asked for */
     struct rlm_stratum *layer;        /* [layers] */
+    uint32_t *order, *where;          /* [samples]: those of all inputs */
     uint64_t step[2];                 /* updates behind each side */
     bool chosen;                      /* what is left out has been settled for these weights */
     /* of the first layer's units */
@@ -33,7 +34,7 @@ struct rlm_strata {
     uint8_t *wanted;    /* [units]: 1: live, in the map there is */
     uint8_t *verdict;   /* [units]: 1: not proved dead, for a new map */
     uint8_t *opened[2]; /* [threads][units], by side: 1: seen to fire in the pass under way */
-    size_t longest;     /* the sample with the largest norm1 */
+    size_t longest;     /* the place with the largest norm1 */
     struct rlm_ceilings ceilings;
     uint64_t settled; /* the updates behind the weights that the ceilings hold for */
     float *row;       /* the second layer's weights without what is left out, side by side */

@@ -108,7 +108,7 @@ static relume_status count_layer(struct following *f, size_t layer, uint64_t ste
     struct rlm_causes *causes = &f->inquest->causes;
     size_t at = 0, samples = f->inquest->run->dataset->train_samples;
     for (;;) {
-        struct followed *some[RLM_CAUSE_UNITS * RLM_CAUSE_PLACES];
+        struct followed *some[RLM_CAUSE_COUNTED];
         size_t count = 0;
         for (; at < f->units && count < causes->now.capacity; at++)
             if (f->unit[at].doubtful && f->unit[at].layer == layer)
@@ -124,7 +124,7 @@ static relume_status count_layer(struct following *f, size_t layer, uint64_t ste
         }
         rlm_variants_count(&causes->now, count, inputs);
         for (size_t i = 0; i < count; i++) {
-            struct rlm_tally tally = rlm_variants_tally(&causes->now, i, inputs->samples);
+            struct rlm_tally tally = rlm_variants_tally(&causes->now, i, inputs);
             some[i]->hint = tally.nearest;
             if (tally.active == 0)
                 remember_row(f, some[i]);

@@ -121,19 +121,21 @@ relume_status rlm_inquest_try(struct rlm_inquest *inquest, struct rlm_hint *hint
 
 /* Keeps the samples of a span that opened a unit widest, from the count of it. */
 static void keep_hints(struct rlm_target *target, const struct rlm_variants *variants, size_t index,
-                       struct rlm_span span)
+                       const struct rlm_inputs *inputs, struct rlm_span span)
 {
     target->hints = 0;
-    for (size_t sample = span.first; sample < span.last; sample++) {
-        float p = rlm_variants_get(variants, index, sample);
+    for (size_t place = span.first; place < span.last; place++) {
+        float p = rlm_variants_get(variants, index, place);
         size_t full = target->hints == RLM_HINTS;
         if (!(p > 0.0f) || (full && p <= rlm_variants_get(variants, index, target->hint[RLM_HINTS - 1])))
             continue;
         size_t at = full ? RLM_HINTS - 1 : target->hints++;
         for (; at > 0 && rlm_variants_get(variants, index, target->hint[at - 1]) < p; at--)
             target->hint[at] = target->hint[at - 1];
-        target->hint[at] = (uint32_t)sample;
+        target->hint[at] = (uint32_t)place;
     }
+    for (size_t h = 0; h < target->hints; h++)
+        target->hint[h] = (uint32_t)rlm_inputs_sample(inputs, target->hint[h]);
 }
 
 static void put_listed(struct rlm_inquest *inquest, size_t layer, relume_death *const *list, size_t count)
@@ -152,21 +154,20 @@ static void put_listed(struct rlm_inquest *inquest, size_t layer, relume_death *
 static size_t count_some(struct rlm_inquest *inquest, size_t layer, relume_death **list, size_t count)
 {
     struct rlm_variants *variants = &inquest->causes.now;
-    const struct rlm_inputs *inputs = rlm_strata_peek(&inquest->strata, layer, RLM_AFTER, FIRST_LOOK);
-    bool lives[RLM_CAUSE_UNITS * RLM_CAUSE_PLACES] = {false};
+    const struct rlm_inputs *inputs = rlm_strata_peek(&inquest->strata, layer, RLM_AFTER, RLM_INPUTS_CHUNK);
+    bool lives[RLM_CAUSE_COUNTED] = {false};
     size_t left = count, dead = 0;
     rlm_variants_fit(variants, inputs);
     put_listed(inquest, layer, list, count);
     for (struct rlm_span span = {0, 0}; left > 0 && span.last < inputs->samples;) {
-        span.first = span.last;
-        span.last = rlm_size_min(inputs->samples, span.first > 0 ? 2 * span.first : FIRST_LOOK);
+        span = rlm_span_next(span, inputs->samples);
         (void)rlm_strata_peek(&inquest->strata, layer, RLM_AFTER, span.last);
         rlm_variants_count_span(variants, count, inputs, span);
         for (size_t i = 0; i < count; i++) {
             struct rlm_target *target = (struct rlm_target *)list[i]; /* its first member */
             if (lives[i])
                 continue;
-            keep_hints(target, variants, i, span);
+            keep_hints(target, variants, i, inputs, span);
             lives[i] = target->hints > 0;
             left -= lives[i];
         }
@@ -174,7 +175,7 @@ static size_t count_some(struct rlm_inquest *inquest, size_t layer, relume_death
     for (size_t i = 0; i < count; i++) {
         if (lives[i])
             continue;
-        struct rlm_tally tally = rlm_variants_tally(variants, i, inputs->samples);
+        struct rlm_tally tally = rlm_variants_tally(variants, i, inputs);
         list[i]->samples = inputs->samples;
         list[i]->margin_after = list[i]->after = tally.margin;
         list[i]->sample = tally.nearest;
@@ -217,7 +218,7 @@ static void try_first(struct rlm_inquest *inquest, struct rlm_target *target)
     size_t unit = target->death.unit;
     rlm_strata_gather(&inquest->strata, 0, shape->weight + unit * shape->stride, shape->bias[unit], variant);
     for (size_t h = 0; h < target->hints && target->doubtful; h++)
-        if (rlm_inputs_preactivate(inputs, target->hint[h], variant) > 0.0f)
+        if (rlm_inputs_preactivate(inputs, rlm_inputs_place(inputs, target->hint[h]), variant) > 0.0f)
             settle(target, target->hint[h]);
 }
 
