@@ -141,6 +141,8 @@ static void say_rate(const relume_death *death, struct words *words)
     if (death->lethal_low > 0)
         say(words, " At a learning rate up to %.3g in that step it would have lived.",
             (double)death->largest_safe_rate);
+    else if (isinf(death->lethal_high))
+        say(words, " No learning rate of its own update would have spared it: its inputs had moved.");
     else
         say(words,
             " No learning rate of its own update from 0 up to %.3g would have spared it: its inputs had "

@@ -131,8 +131,18 @@ static json_t *ledger_json(struct cli_json *document, const relume_run_layer *to
     return object;
 }
 
+/* How a training came to its end, in the words of the schema. */
+static const char *ending_words(const struct settings *settings, relume_status status)
+{
+    if (status == RELUME_DIVERGED)
+        return "diverged";
+    if (status == RELUME_INTERRUPTED)
+        return settings->watch.exceeded ? "too many dead units" : "interrupted";
+    return "finished";
+}
+
 static relume_status print_json(const struct settings *settings, const relume_engine *engine,
-                                const relume_run *run, relume_error *error)
+                                const relume_run *run, const char *ended, relume_error *error)
 {
     const relume_run_result *result = relume_run_get_result(run);
     struct cli_json document;
@@ -148,7 +158,7 @@ static relume_status print_json(const struct settings *settings, const relume_en
     cli_json_set(&document, root, "samples_per_second", cli_json_double(result->samples_per_second));
     cli_json_set(&document, root, "train", score_json(&document, result->train));
     cli_json_set(&document, root, "test", score_json(&document, result->test));
-    cli_json_set(&document, root, "layers", cli_layers_json(&document, relume_run_get_census(run)));
+    cli_json_set(&document, root, "layers", cli_layers_json(&document, relume_run_get_last_census(run)));
     cli_json_set(&document, root, "ledger", ledger_json(&document, &result->total));
     cli_json_set(&document, root, "was_finished", json_boolean(result->was_finished));
     cli_json_set(&document, root, "best_epoch",
@@ -158,6 +168,7 @@ static relume_status print_json(const struct settings *settings, const relume_en
     cli_json_set(&document, root, "evaluate_seconds", cli_json_double(result->evaluate_seconds));
     cli_json_set(&document, root, "census_seconds", cli_json_double(result->census_seconds));
     cli_json_set(&document, root, "save_seconds", cli_json_double(result->save_seconds));
+    cli_json_set(&document, root, "ended", cli_json_text(ended));
     relume_status status = cli_json_print(&document, error);
     cli_json_deinit(&document);
     return status;
@@ -232,7 +243,7 @@ static relume_status print_result(const struct cli_program *program, const struc
     if (result->was_finished)
         fputs("this run is finished already; nothing was trained\n", program->err.stream);
     if (cli_given(program->args, "json"))
-        return print_json(settings, engine, run, error);
+        return print_json(settings, engine, run, ending_words(settings, RELUME_OK), error);
     if (!cli_print_run_table(&program->out, run))
         return cli_error(error, RELUME_NO_MEMORY, "cannot allocate memory for the table");
     print_outcome(program, settings, result);
@@ -281,6 +292,10 @@ static int conclude(const struct cli_program *program, const struct settings *se
                     const relume_engine *engine, relume_status status, const relume_run *run,
                     relume_error *error)
 {
+    relume_error trouble = {0};
+    if (run && status != RELUME_OK && cli_given(program->args, "json") &&
+        print_json(settings, engine, run, ending_words(settings, status), &trouble) != RELUME_OK)
+        return cli_fail(program, &trouble);
     if (status == RELUME_INTERRUPTED)
         return tell_stopped(program, settings, run);
     if (status == RELUME_DIVERGED && run)

@@ -59,6 +59,12 @@ static void input_name(const struct explain *explain, size_t k, char text[48])
         explain_unit_name(explain, explain->layer - 1, k, text);
 }
 
+/* A unit of the layer above. */
+static void above_name(const struct explain *explain, size_t m, char text[48])
+{
+    explain_unit_name(explain, explain->layer + 1, m, text);
+}
+
 static const char *class_of(const struct explain *explain, size_t label)
 {
     const char *name = relume_dataset_get_class_name(explain->dataset, label);
@@ -131,29 +137,42 @@ static bool set_sum(struct cli_columns *table, enum cli_style style, const char 
     return true;
 }
 
+/* A sum to be shown: its terms, the two factors of each, and what each comes from. */
+struct shown_sum {
+    size_t count;
+    const float *a, *b, *term; /* [count] */
+    void (*name)(const struct explain *explain, size_t place, char text[48]);
+};
+
 /* Rows of the largest terms, one for the rest. */
+static bool set_largest(struct cli_columns *table, const struct explain *explain, const struct shown_sum *sum)
+{
+    size_t place[TERMS], count = explain_largest(sum->term, sum->count, TERMS, place), others = 0;
+    double rest = 0;
+    char name[48];
+    for (size_t k = 0; k < sum->count; k++) {
+        rest += (double)sum->term[k];
+        others += sum->term[k] != 0.0f;
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t k = place[i];
+        if (!cli_columns_row(table))
+            return false;
+        sum->name(explain, k, name);
+        cli_columns_set(table, 1, CLI_PLAIN, "%s", name);
+        set_numbers(table, (double)sum->a[k], (double)sum->b[k], (double)sum->term[k]);
+        rest -= (double)sum->term[k];
+        others -= sum->term[k] != 0.0f;
+    }
+    (void)snprintf(name, sizeof name, "%zu more", others);
+    return others == 0 || set_sum(table, CLI_PLAIN, name, rest);
+}
+
 static bool set_terms(struct cli_columns *table, const struct explain *explain, const float *term)
 {
     const relume_explanation *it = &explain->it;
-    size_t place[TERMS], count = explain_largest(term, it->inputs, TERMS, place), others = 0;
-    double rest = 0;
-    char name[48];
-    for (size_t k = 0; k < it->inputs; k++) {
-        rest += (double)term[k];
-        others += term[k] != 0.0f;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (!cli_columns_row(table))
-            return false;
-        input_name(explain, place[i], name);
-        cli_columns_set(table, 1, CLI_PLAIN, "%s", name);
-        set_numbers(table, (double)it->weight[place[i]], (double)it->x[place[i]], (double)term[place[i]]);
-        rest -= (double)term[place[i]];
-        others -= term[place[i]] != 0.0f;
-    }
-    (void)snprintf(name, sizeof name, "%zu more", others);
-    return (others == 0 || set_sum(table, CLI_PLAIN, name, rest)) &&
-           set_sum(table, CLI_PLAIN, "bias b", (double)it->bias) &&
+    struct shown_sum sum = {it->inputs, it->weight, it->x, term, input_name};
+    return set_largest(table, explain, &sum) && set_sum(table, CLI_PLAIN, "bias b", (double)it->bias) &&
            set_sum(table, CLI_BOLD, "p", (double)it->preactivation);
 }
 
@@ -246,26 +265,8 @@ static void say_loss(const struct explain *explain)
 static bool set_above(struct cli_columns *table, const struct explain *explain, const float *term)
 {
     const relume_explanation *it = &explain->it;
-    size_t place[TERMS], count = explain_largest(term, it->above, TERMS, place), others = 0;
-    double rest = 0;
-    char name[48];
-    for (size_t m = 0; m < it->above; m++) {
-        rest += (double)term[m];
-        others += term[m] != 0.0f;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (!cli_columns_row(table))
-            return false;
-        explain_unit_name(explain, explain->layer + 1, place[i], name);
-        cli_columns_set(table, 1, CLI_PLAIN, "%s", name);
-        set_numbers(table, (double)it->above_dz[place[i]], (double)it->above_weight[place[i]],
-                    (double)term[place[i]]);
-        rest -= (double)term[place[i]];
-        others -= term[place[i]] != 0.0f;
-    }
-    (void)snprintf(name, sizeof name, "%zu more", others);
-    return (others == 0 || set_sum(table, CLI_PLAIN, name, rest)) &&
-           set_sum(table, CLI_BOLD, "dz", (double)it->upstream);
+    struct shown_sum sum = {it->above, it->above_dz, it->above_weight, term, above_name};
+    return set_largest(table, explain, &sum) && set_sum(table, CLI_BOLD, "dz", (double)it->upstream);
 }
 
 static bool print_above(const struct explain *explain)

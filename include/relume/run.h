@@ -117,6 +117,9 @@ RELUME_API const relume_dataset *
 relume_run_get_dataset(const relume_run *run); /* NULL while none is loaded */
 RELUME_API const relume_census *
 relume_run_get_census(const relume_run *run); /* the final one; NULL if none was held */
+/* The same where there is one; after a training that was stopped or diverged, the last one held on the way,
+ * which is of earlier weights; NULL if none was held. */
+RELUME_API const relume_census *relume_run_get_last_census(const relume_run *run);
 RELUME_API relume_run_layer relume_run_get_layer(const relume_run *run, size_t layer);
 /* Dead share by epoch of a hidden layer: `count` values into `share` (NULL to ask for the count). Epoch 0 is
  * the start. */

@@ -24,7 +24,7 @@ relume_status rlm_causes_init(struct rlm_causes *causes, const struct rlm_inputs
                               relume_error *error)
 {
     struct rlm_causes made = {.stride = rlm_variant_stride(widest->features)};
-    relume_status status = rlm_variants_init(&made.now, widest, (size_t)RLM_CAUSE_UNITS * 6, error);
+    relume_status status = rlm_variants_init(&made.now, widest, RLM_CAUSE_COUNTED, error);
     if (status == RELUME_OK)
         status = rlm_variants_init(&made.then, widest, (size_t)RLM_CAUSE_UNITS * 2, error);
     if (status == RELUME_OK)
@@ -68,13 +68,17 @@ struct subject {
     relume_death *death;
     struct rlm_unit_rows rows;
     struct rlm_move move;
-    unsigned present; /* the parts that there are */
-    size_t first;     /* its first place in the count */
-    bool pushed;      /* the count holds the update without the strongest sample */
+    unsigned present;   /* the parts that there are */
+    unsigned spared;    /* those without which it would have lived */
+    size_t place;       /* of x* */
+    size_t first;       /* its first place in the count */
+    bool pushed;        /* there is a strongest sample */
+    bool sample_spared; /* without that it would have lived */
 };
 
 /* Places of a unit's variants in the count over the inputs after the update. */
-enum { BEFORE, DIRECTION, NO_GRADIENT, NO_MOMENTUM, NO_DECAY, NO_PUSHER, PLACES };
+enum { BEFORE, DIRECTION, PLACES };
+_Static_assert((PLACES + RLM_CAUSE_TRIALS) * RLM_CAUSE_UNITS <= RLM_CAUSE_COUNTED, "room for all");
 
 /* clang-analyzer does not follow subject_begin, which fills what is read below, through find_some. */
 /* NOLINTBEGIN(clang-analyzer-core.*) */
@@ -120,6 +124,12 @@ static bool is_repeated(const struct rlm_moment *moment, size_t layer, const str
     return true;
 }
 
+/* Before the update no norms are needed but that of x*. */
+static const struct rlm_inputs *then_of(struct rlm_strata *strata, size_t layer)
+{
+    return rlm_strata_peek(strata, layer, RLM_BEFORE, strata->layer[0].inputs[0].samples);
+}
+
 static relume_status subject_begin(struct rlm_causes *causes, const struct rlm_moment *moment,
                                    struct rlm_strata *strata, relume_death *death, size_t place,
                                    struct subject *subject, relume_error *error)
@@ -136,11 +146,13 @@ static relume_status subject_begin(struct rlm_causes *causes, const struct rlm_m
             layer + 1, death->unit, (unsigned long long)moment->step);
     death->update_ratio = rlm_move_ratio(whole.before, whole.after, features);
     death->bias = (double)whole.before[features];
-    *subject = (struct subject){.moment = moment,
-                                .then = rlm_strata_get(strata, layer, RLM_BEFORE),
-                                .now = rlm_strata_get(strata, layer, RLM_AFTER),
-                                .death = death,
-                                .first = place * PLACES};
+    *subject =
+        (struct subject){.moment = moment,
+                         .then = then_of(strata, layer),
+                         .now = rlm_strata_get(strata, layer, RLM_AFTER),
+                         .death = death,
+                         .place = rlm_inputs_place(rlm_strata_get(strata, layer, RLM_AFTER), death->sample),
+                         .first = place * PLACES};
     subject->rows = rows_at(causes->part + place * 5 * causes->stride, causes->stride);
     struct rlm_unit_rows *part = &subject->rows;
     const float *from[] = {whole.before, whole.after, whole.gradient, whole.s1, whole.s2};
@@ -164,10 +176,10 @@ static relume_status subject_begin(struct rlm_causes *causes, const struct rlm_m
 static void split(const struct subject *s)
 {
     relume_death *death = s->death;
-    size_t features = s->move.features, sample = death->sample;
+    size_t features = s->move.features, place = s->place;
     double size = 0.0;
     for (size_t i = 0; i <= features; i++) {
-        double x = i < features ? (double)rlm_inputs_get(s->then, sample, i) : 1.0;
+        double x = i < features ? (double)rlm_inputs_get(s->then, place, i) : 1.0;
         double change = (double)s->rows.after[i] - (double)s->rows.before[i];
         struct rlm_parts parts = rlm_move_parts(&s->move, i);
         death->gradient += parts.gradient * x;
@@ -182,14 +194,14 @@ static void split(const struct subject *s)
             death->own_weights += change * x;
     }
     for (size_t i = 0; death->layer > 0 && i < features; i++)
-        death->below += (double)s->rows.after[i] * ((double)rlm_inputs_get(s->now, sample, i) -
-                                                    (double)rlm_inputs_get(s->then, sample, i));
+        death->below += (double)s->rows.after[i] * ((double)rlm_inputs_get(s->now, place, i) -
+                                                    (double)rlm_inputs_get(s->then, place, i));
     /* the two pre-activations are rounded as inputs.h says; an element of the update at most five times, each
      * by half a unit in the last place of what it is made of; the sums here, in double, far less */
     double largest = rlm_larger(rlm_variant_largest(s->rows.before, features),
                                 rlm_variant_largest(s->rows.after, features));
-    death->rounding = rlm_inputs_rounding(s->then, largest, sample) +
-                      rlm_inputs_rounding(s->now, largest, sample) + 5.0 * 0x1p-24 * size * (1.0 + 0x1p-20);
+    death->rounding = rlm_inputs_rounding_of(s->then, largest, rlm_inputs_norm1(s->then, place)) +
+                      rlm_inputs_rounding(s->now, largest, place) + 5.0 * 0x1p-24 * size * (1.0 + 0x1p-20);
 }
 
 /* ---- necessity ---- */
@@ -199,10 +211,11 @@ static bool lives_without(struct rlm_causes *causes, const struct subject *s, un
 {
     const struct rlm_inputs *inputs = without & RLM_PART_BELOW ? s->then : s->now;
     rlm_move_make(&s->move, without & ~(unsigned)RLM_PART_BELOW, s->move.rate, causes->variant);
+    bool alive;
     rlm_variants_fit(&causes->bench.variants, inputs);
     rlm_variants_put(&causes->bench.variants, 0, causes->variant);
-    rlm_variants_count(&causes->bench.variants, 1, inputs);
-    return rlm_variants_tally(&causes->bench.variants, 0, inputs->samples).active > 0;
+    rlm_variants_find_alive(&causes->bench.variants, 1, inputs, &alive);
+    return alive;
 }
 
 /* No part alone was necessary: the smallest sets that only together had to be left out, all their parts. */
@@ -215,24 +228,9 @@ static void name_together(struct rlm_causes *causes, const struct subject *s)
                 s->death->causes |= set;
 }
 
-static bool is_alive(const struct rlm_variants *counted, size_t place, size_t samples)
+static void name_causes(struct rlm_causes *causes, const struct subject *s)
 {
-    return rlm_variants_tally(counted, place, samples).active > 0;
-}
-
-static void name_causes(struct rlm_causes *causes, const struct subject *s, size_t place)
-{
-    static const struct {
-        unsigned part;
-        size_t place;
-    } own[] = {
-        {RLM_PART_GRADIENT, NO_GRADIENT}, {RLM_PART_MOMENTUM, NO_MOMENTUM}, {RLM_PART_DECAY, NO_DECAY}};
-    size_t samples = s->now->samples;
-    for (size_t i = 0; i < 3; i++)
-        if (s->present & own[i].part && is_alive(&causes->now, s->first + own[i].place, samples))
-            s->death->causes |= own[i].part;
-    if (s->present & RLM_PART_BELOW && is_alive(&causes->then, place * 2 + 1, samples))
-        s->death->causes |= RLM_PART_BELOW;
+    s->death->causes |= s->spared;
     if (s->death->causes == 0)
         name_together(causes, s);
 }
@@ -255,7 +253,7 @@ static void push_all(struct rlm_causes *causes, const struct subject *s, const u
     size_t features = s->move.features, layer = s->death->layer;
     causes->centred = 0;
     for (size_t i = 0; i <= features; i++) {
-        double x = i < features ? (double)rlm_inputs_get(s->then, s->death->sample, i) : 1.0;
+        double x = i < features ? (double)rlm_inputs_get(s->then, s->place, i) : 1.0;
         causes->coefficient[i] = rlm_move_rates(&s->move, i).gradient * x;
     }
     for (size_t b = 0; b < d->count; b++) {
@@ -332,34 +330,66 @@ static void look_at_batch(struct rlm_causes *causes, struct subject *s, const ui
     push_all(causes, s, live);
     name_pushers(causes, s);
     s->pushed = s->death->pushers > 0;
-    if (!s->pushed)
-        return;
-    make_without_sample(causes, s, live, s->death->pusher[0].sample);
-    rlm_variants_put(&causes->now, s->first + NO_PUSHER, causes->variant);
 }
 
 /* ---- the whole ---- */
 
 static void put_variants(struct rlm_causes *causes, const struct subject *s, size_t place)
 {
-    static const struct {
-        unsigned without;
-        size_t place;
-    } makes[] = {{RLM_PART_GRADIENT, NO_GRADIENT},
-                 {RLM_PART_MOMENTUM, NO_MOMENTUM},
-                 {RLM_PART_DECAY, NO_DECAY},
-                 {0, NO_PUSHER}};
     rlm_variants_put(&causes->now, s->first + BEFORE, s->rows.before);
     rlm_move_direction(&s->move, causes->variant);
     rlm_variants_put(&causes->now, s->first + DIRECTION, causes->variant);
-    for (size_t i = 0; i < sizeof makes / sizeof *makes; i++) {
-        rlm_move_make(&s->move, makes[i].without, s->move.rate, causes->variant);
-        rlm_variants_put(&causes->now, s->first + makes[i].place, causes->variant);
-    }
     if (s->death->layer == 0)
         return;
     rlm_variants_put(&causes->then, place * 2, s->rows.before);
     rlm_variants_put(&causes->then, place * 2 + 1, s->rows.after);
+}
+
+/* An update with something left out: a part, or with part 0 the strongest sample. */
+struct trial {
+    size_t subject;
+    unsigned part;
+};
+
+/* Puts the updates of each subject without one part of its own into the count, from place `first` on, and
+ * without the strongest sample; returns how many there are. */
+static size_t put_trials(struct rlm_causes *causes, const struct subject *subject, size_t subjects,
+                         size_t first, const uint32_t *live, struct trial *trial)
+{
+    static const unsigned parts[] = {RLM_PART_GRADIENT, RLM_PART_MOMENTUM, RLM_PART_DECAY};
+    size_t count = 0;
+    for (size_t i = 0; i < subjects; i++) {
+        const struct subject *s = &subject[i];
+        for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
+            if (!(s->present & parts[k]))
+                continue;
+            rlm_move_make(&s->move, parts[k], s->move.rate, causes->variant);
+            rlm_variants_put(&causes->now, first + count, causes->variant);
+            trial[count++] = (struct trial){i, parts[k]};
+        }
+        if (!s->pushed)
+            continue;
+        make_without_sample(causes, s, live, s->death->pusher[0].sample);
+        rlm_variants_put(&causes->now, first + count, causes->variant);
+        trial[count++] = (struct trial){i, 0};
+    }
+    return count;
+}
+
+/* Whether each subject would have lived without each of them; and with the inputs as they were. */
+static void read_trials(const struct rlm_causes *causes, struct subject *subject, size_t subjects,
+                        const struct trial *trial, size_t trials)
+{
+    for (size_t i = 0; i < trials; i++) {
+        struct subject *s = &subject[trial[i].subject];
+        if (!rlm_variants_alive(&causes->now, subjects * PLACES + i, s->now->samples))
+            continue;
+        s->spared |= trial[i].part;
+        s->sample_spared |= trial[i].part == 0;
+    }
+    for (size_t i = 0; subject[0].death->layer > 0 && i < subjects; i++)
+        if (rlm_variants_alive(&causes->then, i * 2 + 1, subject[i].then->samples))
+            subject[i].spared |= RLM_PART_BELOW;
 }
 
 static void find_lethal(struct rlm_causes *causes, const struct subject *s)
@@ -378,17 +408,17 @@ static void conclude(struct rlm_causes *causes, const struct subject *s, size_t 
     relume_death *death = s->death;
     const struct rlm_variants *counted = death->layer > 0 ? &causes->then : &causes->now;
     size_t at = death->layer > 0 ? place * 2 : s->first + BEFORE;
-    struct rlm_tally tally = rlm_variants_tally(counted, at, s->then->samples);
+    struct rlm_tally tally = rlm_variants_tally(counted, at, s->then);
     death->fired_before = tally.active;
     death->margin_before = tally.margin;
-    death->before = rlm_variants_get(counted, at, death->sample);
+    death->before = rlm_variants_get(counted, at, s->place);
     death->learning_rate = s->moment->rate;
     death->batch_loss = s->moment->dissection.batch_loss;
     death->gradient_norm = s->moment->dissection.norm;
     split(s);
-    name_causes(causes, s, place);
+    name_causes(causes, s);
     if (s->pushed)
-        death->pusher[0].decisive = is_alive(&causes->now, s->first + NO_PUSHER, s->now->samples);
+        death->pusher[0].decisive = s->sample_spared;
     death->outlier = s->pushed && death->pusher[0].decisive && death->pusher[0].norm_ratio > 3.0;
     find_lethal(causes, s);
 }
@@ -398,9 +428,10 @@ static relume_status find_some(struct rlm_causes *causes, const struct rlm_momen
                                relume_error *error)
 {
     struct subject subject[RLM_CAUSE_UNITS];
+    struct trial trial[RLM_CAUSE_UNITS * RLM_CAUSE_TRIALS];
     size_t layer = deaths[0]->layer;
     const struct rlm_inputs *now = rlm_strata_get(strata, layer, RLM_AFTER);
-    const struct rlm_inputs *then = rlm_strata_get(strata, layer, RLM_BEFORE);
+    const struct rlm_inputs *then = then_of(strata, layer);
     rlm_variants_fit(&causes->now, now);
     rlm_variants_fit(&causes->then, then);
     for (size_t i = 0; i < count; i++) {
@@ -408,9 +439,11 @@ static relume_status find_some(struct rlm_causes *causes, const struct rlm_momen
         put_variants(causes, &subject[i], i);
         look_at_batch(causes, &subject[i], strata->layer[layer].live);
     }
-    rlm_variants_count(&causes->now, count * PLACES, now);
+    size_t trials = put_trials(causes, subject, count, count * PLACES, strata->layer[layer].live, trial);
+    rlm_variants_count(&causes->now, count * PLACES + trials, now);
     if (layer > 0)
         rlm_variants_count(&causes->then, count * 2, then);
+    read_trials(causes, subject, count, trial, trials);
     rlm_variants_fit(&causes->bench.variants, now);
     for (size_t i = 0; i < count; i++)
         conclude(causes, &subject[i], i);
@@ -438,7 +471,7 @@ static double centre(const struct rlm_inputs *inputs, double *mean)
     for (size_t k = 0; k < inputs->features; k++) {
         double sum = 0.0, squares = 0.0;
         for (size_t sample = 0; sample < inputs->samples; sample++) {
-            double x = (double)rlm_inputs_get(inputs, sample, k);
+            double x = (double)rlm_inputs_get(inputs, rlm_inputs_place(inputs, sample), k);
             sum += x;
             squares += x * x;
         }
@@ -472,13 +505,13 @@ void rlm_causes_birth(struct rlm_causes *causes, struct rlm_strata *strata, relu
     variant[features] = (float)(death->bias - shift);
     rlm_variants_put(&causes->now, 2, variant);
     rlm_variants_count(&causes->now, 3, inputs);
-    struct rlm_tally tally = rlm_variants_tally(&causes->now, 0, inputs->samples);
+    struct rlm_tally tally = rlm_variants_tally(&causes->now, 0, inputs);
     death->margin_after = tally.margin;
     death->sample = tally.nearest;
     death->after = tally.margin;
-    if (death->bias < 0.0 && is_alive(&causes->now, 1, inputs->samples))
+    if (death->bias < 0.0 && rlm_variants_tally(&causes->now, 1, inputs).active > 0)
         death->causes |= RELUME_CAUSE_BIAS;
-    if (is_alive(&causes->now, 2, inputs->samples))
+    if (rlm_variants_tally(&causes->now, 2, inputs).active > 0)
         death->causes |= RELUME_CAUSE_UNCENTRED;
     if (death->causes == 0)
         death->causes = RELUME_CAUSE_CHANCE;

@@ -10,12 +10,14 @@
 #include "autopsy/strata.h"
 #include "relume/autopsy.h"
 
-#define RLM_CAUSE_UNITS 8     /* looked at in one count */
-#define RLM_CAUSE_VARIANTS 16 /* of one unit at most: with every set of own parts left out */
+#define RLM_CAUSE_UNITS 8    /* looked at in one count */
+#define RLM_CAUSE_COUNTED 48 /* variants that `now` has room for */
+#define RLM_CAUSE_TRIALS 4   /* of one unit: each part of its own update left out, and a sample */
 
 /* Scratch memory for layers up to a width, over all samples. */
 struct rlm_causes {
     struct rlm_variants now, then; /* counts over the inputs after the update, and before it */
+    struct rlm_variants without; /* updates with something left out, of which it is asked whether they kill */
     struct rlm_bench bench;
     size_t stride;       /* floats of one vector below */
     float *whole;        /* [5][stride]: one unit's rows, all features */

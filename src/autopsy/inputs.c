@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/larger.h"
 
-#define CHUNK 256 /* samples a task: 16 panels */
+#define CHUNK RLM_INPUTS_CHUNK /* samples a task: 16 panels */
 
 static void inputs_layout(struct rlm_arena *arena, struct rlm_inputs *inputs)
 {
@@ -23,7 +23,7 @@ static void inputs_layout(struct rlm_arena *arena, struct rlm_inputs *inputs)
 relume_status rlm_inputs_init(struct rlm_inputs *inputs, relume_engine *engine, size_t samples,
                               size_t features, relume_error *error)
 {
-    struct rlm_inputs made = {.engine = engine, .samples = samples, .features = features};
+    struct rlm_inputs made = {.engine = engine, .samples = samples, .features = features, .width = features};
     inputs_layout(&made.arena, &made);
     size_t bytes = made.arena.overflow ? SIZE_MAX : made.arena.used;
     if (!rlm_arena_init(&made.arena, &engine->allocator))
@@ -36,6 +36,7 @@ relume_status rlm_inputs_init(struct rlm_inputs *inputs, relume_engine *engine, 
 void rlm_inputs_deinit(struct rlm_inputs *inputs)
 {
     rlm_arena_deinit(&inputs->arena);
+    rlm_arena_deinit(&inputs->lists);
     *inputs = (struct rlm_inputs){0};
 }
 
@@ -57,11 +58,19 @@ static void measure_panel(struct rlm_inputs *inputs, size_t panel)
             sum[lane] += fabs(value);
             squares[lane] += value * value;
         }
-    double upward = 1.0 + (double)(inputs->features + 2) * 0x1p-52;
+    double upward = 1.0 + (double)(inputs->width + 2) * 0x1p-52;
     for (size_t lane = 0; lane < RLM_LANES; lane++) {
         inputs->norm1[panel * RLM_LANES + lane] = (sum[lane] + 1.0) * upward;
         inputs->norm2[panel * RLM_LANES + lane] = sqrt(squares[lane] + 1.0);
     }
+}
+
+double rlm_inputs_norm1(const struct rlm_inputs *inputs, size_t place)
+{
+    double sum = 0.0;
+    for (size_t k = 0; k < inputs->features; k++)
+        sum += fabs((double)rlm_inputs_get(inputs, place, k));
+    return (sum + 1.0) * (1.0 + (double)(inputs->width + 2) * 0x1p-52);
 }
 
 static void measure_chunk(void *context, size_t task, size_t thread)
@@ -95,10 +104,12 @@ static void pack_chunk(void *context, size_t task, size_t thread)
     const relume_dataset *dataset = region->dataset;
     const relume_scaling *scaling = &region->network->scaling;
     size_t count = chunk_samples(region->inputs->samples, task);
+    const uint32_t *order = region->inputs->order; /* training rows come first in a dataset */
     struct rlm_pack pack = {.batch = count,
                             .features = dataset->features,
                             .raw = dataset->x,
                             .is_u8 = dataset->element == RELUME_U8,
+                            .index = order ? order + task * CHUNK : NULL,
                             .first = region->rows.first + task * CHUNK,
                             .uniform = scaling->uniform != 0,
                             .offset = scaling->offset,
@@ -116,10 +127,11 @@ void rlm_inputs_pack(struct rlm_inputs *inputs, const relume_network *network, c
 
 struct forward_region {
     const struct rlm_inputs *inputs;
-    const float *weight, *bias;
-    size_t stride, units;
+    struct rlm_dense dense;
+    size_t units;
     bool relu;
     float *z; /* sample panels [samples, units] */
+    struct rlm_span span;
 };
 
 static void forward_chunk(void *context, size_t task, size_t thread)
@@ -127,25 +139,31 @@ static void forward_chunk(void *context, size_t task, size_t thread)
     (void)thread;
     const struct forward_region *region = context;
     const struct rlm_inputs *inputs = region->inputs;
-    struct rlm_forward forward = {.batch = chunk_samples(inputs->samples, task),
+    size_t first = region->span.first + task * CHUNK;
+    struct rlm_forward forward = {.batch = rlm_size_min(CHUNK, region->span.last - first),
                                   .in_features = inputs->features,
                                   .out_features = region->units,
-                                  .x = inputs->x + task * CHUNK * inputs->features,
-                                  .weight = region->weight,
-                                  .stride = region->stride,
-                                  .bias = region->bias,
-                                  .z = region->z + task * CHUNK * region->units,
+                                  .x = inputs->x + first * inputs->features,
+                                  .weight = region->dense.weight,
+                                  .stride = region->dense.stride,
+                                  .bias = region->dense.bias,
+                                  .z = region->z + first * region->units,
                                   .relu = region->relu};
     (void)rlm_kernels_get(inputs->engine->level)
         ->forward(&forward, 0, region->units); /* weights of a run are finite: checked by it */
 }
 
-void rlm_inputs_forward(const struct rlm_inputs *inputs, const float *weight, size_t stride,
-                        const float *bias, struct rlm_inputs *next)
+static void forward_run(struct forward_region *region)
 {
-    struct forward_region region = {inputs, weight, bias, stride, next->features, true, next->x};
-    rlm_pool_run(inputs->engine->pool, forward_chunk, &region, rlm_divide_up(inputs->samples, CHUNK));
-    rlm_inputs_measure(next);
+    rlm_pool_run(region->inputs->engine->pool, forward_chunk, region,
+                 rlm_divide_up(region->span.last - region->span.first, CHUNK));
+}
+
+void rlm_inputs_forward(const struct rlm_inputs *inputs, struct rlm_span span, const struct rlm_dense *dense,
+                        struct rlm_inputs *next)
+{
+    struct forward_region region = {inputs, *dense, next->features, true, next->x, span};
+    forward_run(&region);
 }
 
 /* ---- variants ---- */
@@ -189,32 +207,96 @@ void rlm_variants_put(struct rlm_variants *variants, size_t index, const float *
     variants->bias[index] = variant[variants->features];
 }
 
-void rlm_variants_count(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs)
+void rlm_variants_count_span(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs,
+                             struct rlm_span span)
 {
     variants->count = count;
-    struct forward_region region = {inputs, variants->weight, variants->bias, variants->stride, count,
-                                    false,  variants->p};
-    rlm_pool_run(inputs->engine->pool, forward_chunk, &region, rlm_divide_up(inputs->samples, CHUNK));
+    struct rlm_dense dense = {variants->weight, variants->stride, variants->bias};
+    struct forward_region region = {inputs, dense, count, false, variants->p, span};
+    forward_run(&region);
 }
 
-struct rlm_tally rlm_variants_tally(const struct rlm_variants *variants, size_t index, size_t samples)
+void rlm_variants_count(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs)
+{
+    rlm_variants_count_span(variants, count, inputs, (struct rlm_span){0, inputs->samples});
+}
+
+/* What the last count gave for one variant and one panel of samples; beyond the last sample it is 0. */
+static const float *panel_of(const struct rlm_variants *variants, size_t index, size_t sample)
+{
+    return variants->p + (sample / RLM_LANES * variants->count + index) * RLM_LANES;
+}
+
+static bool is_alive_in(const struct rlm_variants *variants, size_t index, struct rlm_span span)
+{
+    for (size_t place = span.first; place < span.last; place += RLM_LANES) {
+        const float *p = panel_of(variants, index, place);
+        unsigned open = 0;
+        for (size_t lane = 0; lane < RLM_LANES; lane++)
+            open += p[lane] > 0.0f;
+        if (open > 0)
+            return true;
+    }
+    return false;
+}
+
+struct rlm_span rlm_span_next(struct rlm_span span, size_t samples)
+{
+    size_t first_look = 8 * (size_t)CHUNK, done = span.last;
+    return (struct rlm_span){done, rlm_size_min(samples, done > 0 ? 2 * done : first_look)};
+}
+
+bool rlm_variants_alive(const struct rlm_variants *variants, size_t index, size_t samples)
+{
+    return is_alive_in(variants, index, (struct rlm_span){0, samples});
+}
+
+void rlm_variants_find_alive(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs,
+                             bool *alive)
+{
+    size_t left = count;
+    for (size_t i = 0; i < count; i++)
+        alive[i] = false;
+    for (struct rlm_span span = {0, 0}; left > 0 && span.last < inputs->samples;) {
+        span = rlm_span_next(span, inputs->samples);
+        rlm_variants_count_span(variants, count, inputs, span);
+        for (size_t i = 0; i < count; i++) {
+            if (alive[i])
+                continue;
+            alive[i] = is_alive_in(variants, i, span);
+            left -= alive[i];
+        }
+    }
+}
+
+struct rlm_tally rlm_variants_tally(const struct rlm_variants *variants, size_t index,
+                                    const struct rlm_inputs *inputs)
 {
     struct rlm_tally tally = {.margin = -INFINITY};
-    for (size_t sample = 0; sample < samples; sample++) {
-        float p = rlm_variants_get(variants, index, sample);
-        tally.active += p > 0.0f;
-        if (p > tally.margin) {
-            tally.margin = p;
-            tally.nearest = sample;
+    for (size_t place = 0; place < inputs->samples; place += RLM_LANES) {
+        const float *p = panel_of(variants, index, place);
+        size_t lanes = rlm_size_min(RLM_LANES, inputs->samples - place);
+        float largest = -INFINITY;
+        for (size_t lane = 0; lane < lanes; lane++) {
+            tally.active += p[lane] > 0.0f;
+            largest = p[lane] > largest ? p[lane] : largest;
+        }
+        if (!(largest >= tally.margin))
+            continue;
+        for (size_t lane = 0; lane < lanes; lane++) {
+            size_t sample = rlm_inputs_sample(inputs, place + lane);
+            if (p[lane] > tally.margin || (p[lane] == tally.margin && sample < tally.nearest))
+                tally.nearest = sample;
+            tally.margin = p[lane] > tally.margin ? p[lane] : tally.margin;
         }
     }
     tally.margin += 0.0f;
     return tally;
 }
 
-float rlm_inputs_preactivate(const struct rlm_inputs *inputs, size_t sample, const float *variant)
+float rlm_inputs_preactivate(const struct rlm_inputs *inputs, size_t place, const float *variant)
 {
-    const float *x = inputs->x + sample / RLM_LANES * inputs->features * RLM_LANES + sample % RLM_LANES;
+    const float *x = inputs->x + place / RLM_LANES * inputs->features * RLM_LANES + place % RLM_LANES;
     float p = 0.0f;
     for (size_t k = 0; k < inputs->features; k++)
         p = fmaf(x[k * RLM_LANES], variant[k], p);

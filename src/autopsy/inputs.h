@@ -18,14 +18,32 @@ static inline size_t rlm_variant_stride(size_t features)
     return rlm_round_up(features + 1, RLM_LANES);
 }
 
+/* Samples lie in an order of their own, like beside like, so that many of a group of neighbours can be passed
+ * over together. A *place* counts in that order, a *sample* is a row of the training split. */
 struct rlm_inputs {
     relume_engine *engine;
     size_t samples, features;
-    float *x;      /* sample panels [samples, features] */
-    double *norm1; /* [samples]: Σ|x| + 1, the 1 being the bias's input; rounded upward */
-    double *norm2; /* [samples]: √(Σx² + 1) */
-    struct rlm_arena arena;
+    size_t width; /* features with those that were left out because they are 0 for every sample: bounds on
+                     rounding are of these, so that they do not depend on what was left out */
+    const uint32_t *order; /* [samples]: the sample at a place; NULL: as they come */
+    const uint32_t *where; /* [samples]: the place of a sample */
+    float *x;              /* sample panels [samples, features], by place */
+    double *norm1;         /* [samples], by place: Σ|x| + 1, the 1 being the bias's input; rounded upward */
+    double *norm2;         /* [samples], by place: √(Σx² + 1) */
+    uint32_t *used;        /* [groups][features]: the features that are not 0 for all samples of a group */
+    uint32_t *used_count;  /* [groups]; NULL: not listed */
+    struct rlm_arena arena, lists;
 };
+#define RLM_GROUP 32 /* samples of a group: two panels */
+
+static inline size_t rlm_inputs_place(const struct rlm_inputs *inputs, size_t sample)
+{
+    return inputs->where ? inputs->where[sample] : sample;
+}
+static inline size_t rlm_inputs_sample(const struct rlm_inputs *inputs, size_t place)
+{
+    return inputs->order ? inputs->order[place] : place;
+}
 
 /* Room for `samples` inputs of `features` each. NO_MEMORY. */
 relume_status rlm_inputs_init(struct rlm_inputs *inputs, relume_engine *engine, size_t samples,
@@ -33,16 +51,40 @@ relume_status rlm_inputs_init(struct rlm_inputs *inputs, relume_engine *engine, 
 /* A zeroed struct is fine. */
 void rlm_inputs_deinit(struct rlm_inputs *inputs);
 
-/* The training split, scaled as the network scales it: what the first hidden layer is fed. */
+/* The training split, scaled as the network scales it, in the inputs' order: what the first hidden layer is
+ * fed. */
 void rlm_inputs_pack(struct rlm_inputs *inputs, const relume_network *network, const relume_dataset *dataset);
 
-/* One layer on: inputs of the next layer, `weight[units, stride]`, `bias[units]` with ReLU; `next` has
- * `units` features. */
-void rlm_inputs_forward(const struct rlm_inputs *inputs, const float *weight, size_t stride,
-                        const float *bias, struct rlm_inputs *next);
+/* An order in which like samples are neighbours, from inputs packed as they come: by the nearest of some
+ * samples, and the second nearest. order, where: [samples]. False: they are too few, or memory is. */
+bool rlm_inputs_arrange(const struct rlm_inputs *inputs, uint32_t *order, uint32_t *where);
 
-/* Fills norm1 and norm2 of inputs whose x was written by the caller. */
+/* Lists the features that each group uses, for inputs whose x has been written and will not change; without
+ * memory for that, or where it would not pay, none are listed. */
+void rlm_inputs_list(struct rlm_inputs *inputs);
+
+/* Samples first … last − 1; `first` is a multiple of RLM_INPUTS_CHUNK. */
+#define RLM_INPUTS_CHUNK 256
+struct rlm_span {
+    size_t first, last;
+};
+
+/* A layer's parameters. */
+struct rlm_dense {
+    const float *weight; /* [units, stride] */
+    size_t stride;
+    const float *bias; /* [units] */
+};
+
+/* One layer on, with ReLU, for the samples of a span: x of the next layer's inputs, which have as many
+ * features as the layer has units. Their norms are not filled. */
+void rlm_inputs_forward(const struct rlm_inputs *inputs, struct rlm_span span, const struct rlm_dense *dense,
+                        struct rlm_inputs *next);
+
+/* Fills norm1 and norm2 of inputs whose x has been written. */
 void rlm_inputs_measure(struct rlm_inputs *inputs);
+/* norm1 at one place, the same bits. */
+double rlm_inputs_norm1(const struct rlm_inputs *inputs, size_t place);
 
 /* Several variants, laid out as the kernel wants them. */
 struct rlm_variants {
@@ -61,11 +103,14 @@ void rlm_variants_put(struct rlm_variants *variants, size_t index, const float *
 
 /* Fills variants->p for the first `count` of them over all samples. */
 void rlm_variants_count(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs);
+/* The same for the samples of a span. The spans of one count have the same `count`. */
+void rlm_variants_count_span(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs,
+                             struct rlm_span span);
 
-/* Pre-activation of variant `index` for `sample`, from the last count. */
-static inline float rlm_variants_get(const struct rlm_variants *variants, size_t index, size_t sample)
+/* Pre-activation of variant `index` at a place, from the last count. */
+static inline float rlm_variants_get(const struct rlm_variants *variants, size_t index, size_t place)
 {
-    return variants->p[(sample / RLM_LANES * variants->count + index) * RLM_LANES + sample % RLM_LANES];
+    return variants->p[(place / RLM_LANES * variants->count + index) * RLM_LANES + place % RLM_LANES];
 }
 
 /* What the last count says of one variant. */
@@ -74,14 +119,24 @@ struct rlm_tally {
     float margin;    /* max p, a −0 as +0 */
     size_t nearest;  /* the first sample of that p */
 };
-struct rlm_tally rlm_variants_tally(const struct rlm_variants *variants, size_t index, size_t samples);
+struct rlm_tally rlm_variants_tally(const struct rlm_variants *variants, size_t index,
+                                    const struct rlm_inputs *inputs);
+
+/* Whether some sample opens it, by the last count. */
+bool rlm_variants_alive(const struct rlm_variants *variants, size_t index, size_t samples);
+
+/* Which of the first `count` variants some sample opens; counts no further than it must. */
+void rlm_variants_find_alive(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs,
+                             bool *alive);
+/* How many samples to look at next when `span.last` have been: some, then twice as many, and so on. */
+struct rlm_span rlm_span_next(struct rlm_span span, size_t samples);
 
 /* One pre-activation, the kernel's bits, without a count. */
-float rlm_inputs_preactivate(const struct rlm_inputs *inputs, size_t sample, const float *variant);
-/* Input k of a sample. */
-static inline float rlm_inputs_get(const struct rlm_inputs *inputs, size_t sample, size_t k)
+float rlm_inputs_preactivate(const struct rlm_inputs *inputs, size_t place, const float *variant);
+/* Input k at a place. */
+static inline float rlm_inputs_get(const struct rlm_inputs *inputs, size_t place, size_t k)
 {
-    return inputs->x[(sample / RLM_LANES * inputs->features + k) * RLM_LANES + sample % RLM_LANES];
+    return inputs->x[(place / RLM_LANES * inputs->features + k) * RLM_LANES + place % RLM_LANES];
 }
 
 /* How far a float pre-activation may lie from the real one: a chain of n = features fused multiply-adds and
@@ -89,10 +144,14 @@ static inline float rlm_inputs_get(const struct rlm_inputs *inputs, size_t sampl
  * (Higham, Accuracy and Stability of Numerical Algorithms, §3.1; a fused step rounds once where his rounds
  * twice). With |w|, |b| ≤ largest that is at most γ(n + 1) · largest · norm1. Products below the normal range
  * add at most (n + 1) · 2⁻¹⁴⁹ more. */
-static inline double rlm_inputs_rounding(const struct rlm_inputs *inputs, double largest, size_t sample)
+static inline double rlm_inputs_rounding_of(const struct rlm_inputs *inputs, double largest, double norm1)
 {
-    double m = (double)(inputs->features + 1) * 0x1p-24;
-    return m / (1.0 - m) * largest * inputs->norm1[sample] + (double)(inputs->features + 1) * 0x1p-149;
+    double m = (double)(inputs->width + 1) * 0x1p-24;
+    return m / (1.0 - m) * largest * norm1 + (double)(inputs->width + 1) * 0x1p-149;
+}
+static inline double rlm_inputs_rounding(const struct rlm_inputs *inputs, double largest, size_t place)
+{
+    return rlm_inputs_rounding_of(inputs, largest, inputs->norm1[place]);
 }
 
 /* Largest |element| of a variant. */

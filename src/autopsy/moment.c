@@ -11,15 +11,22 @@ static void moment_layout(struct rlm_arena *arena, struct rlm_moment *moment)
 {
     size_t layers = moment->after->layer_count, slots = rlm_moment_slots(moment);
     moment->slot = rlm_arena_take(arena, layers * 2, sizeof *moment->slot);
-    for (size_t l = 0; l < layers; l++)
+    moment->wanted = rlm_arena_take(arena, layers, sizeof *moment->wanted);
+    for (size_t l = 0; l < layers; l++) {
+        const struct rlm_layer *layer = &moment->after->layers[l];
+        uint8_t *wanted = rlm_arena_take(arena, layer->out_features, 1);
+        if (wanted) {
+            memset(wanted, 1, layer->out_features);
+            moment->wanted[l] = wanted;
+        }
         for (size_t s = 0; s < slots; s++) {
-            const struct rlm_layer *layer = &moment->after->layers[l];
             struct rlm_kept_slot kept = {
                 .weight = rlm_arena_take(arena, layer->out_features * layer->stride, sizeof(float)),
                 .bias = rlm_arena_take(arena, layer->out_features, sizeof(float))};
             if (moment->slot)
                 moment->slot[l * 2 + s] = kept;
         }
+    }
 }
 
 relume_status rlm_moment_init(struct rlm_moment *moment, const relume_trainer_options *options,
@@ -52,19 +59,39 @@ size_t rlm_moment_slots(const struct rlm_moment *moment)
     return rlm_trainer_slots(moment->trainer);
 }
 
+void rlm_moment_want_none(struct rlm_moment *moment)
+{
+    for (size_t l = 0; l < moment->after->layer_count; l++)
+        memset(moment->wanted[l], 0, moment->after->layers[l].out_features);
+}
+
+void rlm_moment_want(struct rlm_moment *moment, size_t layer, size_t unit)
+{
+    moment->wanted[layer][unit] = 1;
+}
+
+static void keep_slots(struct rlm_moment *moment, size_t layer)
+{
+    const struct rlm_layer *shape = &moment->after->layers[layer];
+    for (size_t s = 0; s < rlm_moment_slots(moment); s++) {
+        struct rlm_slot slot = rlm_trainer_get_slot(moment->trainer, layer, s);
+        const struct rlm_kept_slot *kept = &moment->slot[layer * 2 + s];
+        memcpy(kept->bias, slot.bias, shape->out_features * sizeof(float));
+        for (size_t unit = 0; unit < shape->out_features; unit++)
+            if (moment->wanted[layer][unit])
+                memcpy(kept->weight + unit * shape->stride, slot.weight + unit * shape->stride,
+                       shape->in_features * sizeof(float));
+    }
+}
+
 void rlm_moment_keep(struct rlm_moment *moment)
 {
     for (size_t l = 0; l < moment->after->layer_count; l++) {
         const struct rlm_layer *from = &moment->after->layers[l];
         const struct rlm_layer *to = &moment->before->layers[l];
-        size_t weights = from->out_features * from->stride * sizeof(float);
-        memcpy(to->weight, from->weight, weights);
+        memcpy(to->weight, from->weight, from->out_features * from->stride * sizeof(float));
         memcpy(to->bias, from->bias, from->out_features * sizeof(float));
-        for (size_t s = 0; s < rlm_moment_slots(moment); s++) {
-            struct rlm_slot slot = rlm_trainer_get_slot(moment->trainer, l, s);
-            memcpy(moment->slot[l * 2 + s].weight, slot.weight, weights);
-            memcpy(moment->slot[l * 2 + s].bias, slot.bias, from->out_features * sizeof(float));
-        }
+        keep_slots(moment, l);
     }
     relume_progress progress = relume_trainer_get_progress(moment->trainer);
     moment->step = progress.step + 1;

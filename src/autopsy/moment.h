@@ -18,6 +18,7 @@ struct rlm_moment {
     const relume_network *after;
     relume_network *before;     /* the caller's, of the same shape */
     struct rlm_kept_slot *slot; /* [layers][2] */
+    uint8_t **wanted;           /* [layers][units]: 1: the optimizer's state of this unit is kept */
     uint64_t step;              /* the update, from 1; 0: none kept */
     double rate;
     struct rlm_batch batch;
@@ -34,6 +35,10 @@ relume_status rlm_moment_init(struct rlm_moment *moment, const relume_trainer_op
 /* A zeroed struct is fine. */
 void rlm_moment_deinit(struct rlm_moment *moment);
 
+/* Of which units the optimizer's state is to be kept: of all, until the first call of these. */
+void rlm_moment_want_none(struct rlm_moment *moment);
+void rlm_moment_want(struct rlm_moment *moment, size_t layer, size_t unit);
+
 /* Keeps the state as it is: the next step of the trainer is then the moment's update. */
 void rlm_moment_keep(struct rlm_moment *moment);
 
@@ -45,7 +50,7 @@ struct rlm_unit_rows {
     float *before, *after, *gradient, *s1, *s2;
 };
 /* Fills rows that have room; `gradient` only after rlm_moment_dissect, and s1, s2 where the optimizer has
- * them. */
+ * them. The unit is one of those wanted. */
 void rlm_moment_get(const struct rlm_moment *moment, size_t layer, size_t unit,
                     const struct rlm_unit_rows *rows);
 /* How many optimizer tensors a parameter has. */

@@ -1,17 +1,28 @@
 /* See strata.h. */
 #include "autopsy/strata.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/larger.h"
 
 static size_t dead_stride(const relume_network *network)
 {
     return network->layers[0].stride + RLM_LANES;
 }
 
-static void strata_layout(struct rlm_arena *arena, struct rlm_strata *strata, const relume_network *network)
+/* Flags of one side. */
+static size_t flags(const relume_network *network)
 {
+    return rlm_pool_threads(network->engine->pool) * network->layers[0].out_features;
+}
+
+static void strata_layout(struct rlm_arena *arena, struct rlm_strata *strata, const relume_network *network,
+                          size_t samples)
+{
+    strata->order = rlm_arena_take(arena, samples, sizeof *strata->order);
+    strata->where = rlm_arena_take(arena, samples, sizeof *strata->where);
     const struct rlm_layer *first = &network->layers[0];
     size_t units = first->out_features;
     strata->layer = rlm_arena_take(arena, strata->layers, sizeof *strata->layer);
@@ -24,12 +35,36 @@ static void strata_layout(struct rlm_arena *arena, struct rlm_strata *strata, co
     }
     strata->dead = rlm_arena_take(arena, units, 1);
     strata->wanted = rlm_arena_take(arena, units, 1);
+    strata->verdict = rlm_arena_take(arena, units, 1);
+    strata->dead_margin = rlm_arena_take(arena, units, sizeof(float));
+    for (int side = 0; side < 2; side++)
+        strata->opened[side] = rlm_arena_take(arena, flags(network), 1);
     strata->dead_row = rlm_arena_take(arena, units * dead_stride(network), sizeof(float));
-    size_t row = units * first->stride;
     if (strata->layers > 2)
-        row = rlm_size_max(row, network->layers[1].out_features * network->layers[1].stride);
-    strata->row = rlm_arena_take(arena, row, sizeof(float));
-    strata->row_bias = rlm_arena_take(arena, rlm_round_up(units, RLM_LANES), sizeof(float));
+        strata->row =
+            rlm_arena_take(arena, network->layers[1].out_features * network->layers[1].stride, sizeof(float));
+}
+
+/* Packs the data, and packs them again in the order that suits them. */
+static void pack_data(struct rlm_strata *strata, const relume_network *network, const relume_dataset *dataset)
+{
+    struct rlm_stratum *first = &strata->layer[0];
+    struct rlm_inputs *data = &first->inputs[0];
+    rlm_inputs_pack(data, network, dataset);
+    if (rlm_inputs_arrange(data, strata->order, strata->where)) {
+        for (size_t l = 0; l < strata->layers; l++)
+            for (int side = 0; side < 2; side++) {
+                strata->layer[l].inputs[side].order = strata->order;
+                strata->layer[l].inputs[side].where = strata->where;
+            }
+        rlm_inputs_pack(data, network, dataset);
+    }
+    rlm_inputs_list(data);
+    first->filled[0] = first->filled[1] = data->samples;
+    first->measured[0] = first->measured[1] = true;
+    for (size_t place = 1; place < data->samples; place++)
+        if (data->norm1[place] > data->norm1[strata->longest])
+            strata->longest = place;
 }
 
 relume_status rlm_strata_init(struct rlm_strata *strata, const relume_network *network,
@@ -37,11 +72,11 @@ relume_status rlm_strata_init(struct rlm_strata *strata, const relume_network *n
 {
     struct rlm_strata made = {.network = {network, network}, .layers = layers};
     size_t samples = dataset->train_samples;
-    strata_layout(&made.arena, &made, network);
+    strata_layout(&made.arena, &made, network, samples);
     size_t bytes = made.arena.overflow ? SIZE_MAX : made.arena.used;
     if (!rlm_arena_init(&made.arena, &network->engine->allocator))
         return rlm_error_memory(error, bytes, "the account of what feeds each layer");
-    strata_layout(&made.arena, &made, network);
+    strata_layout(&made.arena, &made, network, samples);
     relume_status status = RELUME_OK;
     for (size_t l = 0; status == RELUME_OK && l < layers; l++) {
         struct rlm_stratum *layer = &made.layer[l];
@@ -50,14 +85,15 @@ relume_status rlm_strata_init(struct rlm_strata *strata, const relume_network *n
         for (int side = 0; status == RELUME_OK && side < (l == 0 ? 1 : 2); side++)
             status = rlm_inputs_init(&layer->inputs[side], network->engine, samples, layer->width, error);
     }
+    if (status == RELUME_OK && layers > 0)
+        pack_data(&made, network, dataset);
+    if (status == RELUME_OK && layers > 1)
+        status = rlm_ceilings_init(&made.ceilings, network, &made.layer[0].inputs[0], error);
     if (status != RELUME_OK) {
         rlm_strata_deinit(&made);
         return status;
     }
-    if (layers > 0)
-        rlm_inputs_pack(&made.layer[0].inputs[0], network, dataset);
-    made.reached[0] = made.reached[1] = 1;
-    made.step[0] = made.step[1] = UINT64_MAX;
+    made.step[0] = made.step[1] = made.settled = UINT64_MAX;
     *strata = made;
     return RELUME_OK;
 }
@@ -67,59 +103,125 @@ void rlm_strata_deinit(struct rlm_strata *strata)
     for (size_t l = 0; strata->layer && l < strata->layers; l++)
         for (int side = 0; side < 2; side++)
             rlm_inputs_deinit(&strata->layer[l].inputs[side]);
+    rlm_ceilings_deinit(&strata->ceilings);
     rlm_arena_deinit(&strata->arena);
     *strata = (struct rlm_strata){0};
 }
 
 /* ---- which units of the first layer are proved dead ---- */
 
-static bool is_as_counted(const struct rlm_strata *strata, const relume_network *network, size_t unit)
+/* How far the parameters have moved from the row kept, and how large any of both is. */
+struct moved {
+    double change, largest;
+};
+
+static struct moved moved_since(const float *kept, const float *row, size_t count)
 {
-    const struct rlm_layer *layer = &network->layers[0];
-    const float *kept = strata->dead_row + unit * dead_stride(network);
-    return memcmp(kept, layer->weight + unit * layer->stride, layer->in_features * sizeof *kept) == 0 &&
-           memcmp(kept + layer->stride, layer->bias + unit, sizeof *kept) == 0;
+    float change[RLM_LANES] = {0}, largest[RLM_LANES] = {0};
+    struct moved moved = {0};
+    for (size_t k = 0; k < count; k += RLM_LANES) /* rows are padded with 0 */
+        for (size_t lane = 0; lane < RLM_LANES; lane++) {
+            float was = fabsf(kept[k + lane]), is = fabsf(row[k + lane]);
+            float by = fabsf(row[k + lane] - kept[k + lane]);
+            float size = was > is ? was : is;
+            change[lane] = by > change[lane] ? by : change[lane];
+            largest[lane] = size > largest[lane] ? size : largest[lane];
+        }
+    for (size_t lane = 0; lane < RLM_LANES; lane++) {
+        moved.change = rlm_larger(moved.change, (double)change[lane]);
+        moved.largest = rlm_larger(moved.largest, (double)largest[lane]);
+    }
+    return moved;
 }
 
-static void remember_dead(struct rlm_strata *strata, const relume_network *network, size_t unit)
+/* A unit counted dead, with the largest pre-activation M, is still dead where nothing has moved; and where
+ *
+ *     M + max|Δ| · norm1 + rounding ≤ 0
+ *
+ * at the longest sample: M is a ceiling of real values (ceiling.h), those rise by Δ·(x, 1), and the float
+ * pre-activation now is within the rounding of inputs.h of them. Each |Δ| is a float difference, low by half
+ * a unit in its last place at most; a factor makes up for that and for the sums here. */
+static bool is_surely_dead(const struct rlm_strata *strata, const relume_network *network, size_t unit)
+{
+    const struct rlm_layer *layer = &network->layers[0];
+    const struct rlm_inputs *inputs = &strata->layer[0].inputs[0];
+    const float *kept = strata->dead_row + unit * dead_stride(network);
+    if (!strata->dead[unit])
+        return false;
+    struct moved moved = moved_since(kept, layer->weight + unit * layer->stride, layer->in_features);
+    double bias = (double)layer->bias[unit], was = (double)kept[layer->stride];
+    moved.change = rlm_larger(moved.change, fabs(bias - was));
+    moved.largest = rlm_larger(moved.largest, rlm_larger(fabs(bias), fabs(was)));
+    if (moved.change == 0.0)
+        return true;
+    double rise = moved.change * inputs->norm1[strata->longest] +
+                  rlm_inputs_rounding(inputs, moved.largest, strata->longest);
+    return (double)strata->dead_margin[unit] + rise * (1.0 + 0x1p-22) <= 0.0;
+}
+
+static void remember_dead(struct rlm_strata *strata, const relume_network *network, size_t unit, float margin)
 {
     const struct rlm_layer *layer = &network->layers[0];
     float *kept = strata->dead_row + unit * dead_stride(network);
     memcpy(kept, layer->weight + unit * layer->stride, layer->in_features * sizeof *kept);
     kept[layer->stride] = layer->bias[unit];
+    strata->dead_margin[unit] = margin;
     strata->dead[unit] = 1;
 }
 
-/* The map of the second layer's features: all but those proved dead at both sides. One is always left: a
- * layer of no features is no layer. False when it is the map there was. */
-static bool choose_live(struct rlm_strata *strata)
+static void forget_side(struct rlm_strata *strata, enum rlm_side side)
 {
-    struct rlm_stratum *layer = &strata->layer[1];
-    bool changed = false;
-    for (size_t unit = 0; unit < layer->width; unit++) {
-        uint8_t wanted = unit == 0 || !strata->dead[unit] ||
-                         !is_as_counted(strata, strata->network[RLM_BEFORE], unit) ||
-                         !is_as_counted(strata, strata->network[RLM_AFTER], unit);
-        changed = changed || wanted != strata->wanted[unit];
-        strata->wanted[unit] = wanted;
-    }
+    for (size_t l = 1; l < strata->layers; l++)
+        strata->layer[l].filled[side] = 0;
+}
+
+static void map_live(struct rlm_stratum *layer, const uint8_t *wanted)
+{
     layer->live_count = 0;
     for (size_t unit = 0; unit < layer->width; unit++)
-        if (strata->wanted[unit])
+        if (wanted[unit])
             layer->live[layer->live_count++] = (uint32_t)unit;
-    return changed;
+}
+
+/* Settles the map of the second layer's features: all but units proved dead at both sides. One is always
+ * left: a layer of no features is no layer. A new map throws away what has been computed with the old one: it
+ * is made where a unit left out may live, where there is nothing to be thrown away, or where it saves an
+ * eighth. */
+static void choose_live(struct rlm_strata *strata)
+{
+    struct rlm_stratum *layer = &strata->layer[1];
+    size_t back = 0, out = 0;
+    for (size_t unit = 1; unit < layer->width; unit++) {
+        bool dead = is_surely_dead(strata, strata->network[RLM_BEFORE], unit) &&
+                    is_surely_dead(strata, strata->network[RLM_AFTER], unit);
+        back += !dead && !strata->wanted[unit];
+        out += dead && strata->wanted[unit];
+        strata->verdict[unit] = !dead;
+    }
+    strata->verdict[0] = 1;
+    strata->chosen = true;
+    if (back == 0 && (out == 0 || (layer->filled[RLM_BEFORE] > 0 && 8 * out < layer->live_count)))
+        return;
+    memcpy(strata->wanted, strata->verdict, layer->width);
+    map_live(layer, strata->wanted);
+    strata->settled = UINT64_MAX;
+    forget_side(strata, RLM_BEFORE);
+    forget_side(strata, RLM_AFTER);
 }
 
 static void swap_sides(struct rlm_strata *strata)
 {
     for (size_t l = 1; l < strata->layers; l++) {
-        struct rlm_inputs kept = strata->layer[l].inputs[RLM_BEFORE];
-        strata->layer[l].inputs[RLM_BEFORE] = strata->layer[l].inputs[RLM_AFTER];
-        strata->layer[l].inputs[RLM_AFTER] = kept;
+        struct rlm_stratum *layer = &strata->layer[l];
+        struct rlm_inputs kept = layer->inputs[RLM_BEFORE];
+        layer->inputs[RLM_BEFORE] = layer->inputs[RLM_AFTER];
+        layer->inputs[RLM_AFTER] = kept;
+        layer->filled[RLM_BEFORE] = layer->filled[RLM_AFTER];
+        layer->measured[RLM_BEFORE] = layer->measured[RLM_AFTER];
     }
-    size_t reached = strata->reached[RLM_BEFORE];
-    strata->reached[RLM_BEFORE] = strata->reached[RLM_AFTER];
-    strata->reached[RLM_AFTER] = reached;
+    uint8_t *opened = strata->opened[RLM_BEFORE];
+    strata->opened[RLM_BEFORE] = strata->opened[RLM_AFTER];
+    strata->opened[RLM_AFTER] = opened;
 }
 
 void rlm_strata_move(struct rlm_strata *strata, const relume_network *before, const relume_network *after,
@@ -127,100 +229,117 @@ void rlm_strata_move(struct rlm_strata *strata, const relume_network *before, co
 {
     strata->network[RLM_BEFORE] = before;
     strata->network[RLM_AFTER] = after;
-    bool follows = before != after && strata->step[RLM_AFTER] == step - 1;
-    bool changed = strata->layers < 2 || choose_live(strata);
-    if (follows && !changed)
+    if (before != after && strata->step[RLM_AFTER] == step - 1)
         swap_sides(strata);
     else
-        strata->reached[RLM_BEFORE] = 1;
-    strata->reached[RLM_AFTER] = 1;
+        forget_side(strata, RLM_BEFORE);
+    forget_side(strata, RLM_AFTER);
+    strata->chosen = strata->layers < 2;
     strata->step[RLM_BEFORE] = before == after ? step : step - 1;
     strata->step[RLM_AFTER] = step;
 }
 
 /* ---- inputs ---- */
 
-/* Which of the first layer's outputs are 0 for every sample, remembered. The list of those still silent
- * shrinks quickly, and with it the work. */
-static void find_dead(struct rlm_strata *strata, const struct rlm_inputs *inputs,
-                      const relume_network *network)
+/* All samples have passed the first layer: remembers the units that none opened. */
+static void find_dead(struct rlm_strata *strata, enum rlm_side side)
 {
+    const relume_network *network = strata->network[side];
     const struct rlm_stratum *layer = &strata->layer[1];
-    uint8_t *silent = strata->wanted; /* borrowed: 2 marks a unit seen to fire */
-    size_t panels = rlm_divide_up(inputs->samples, RLM_LANES), left = layer->live_count;
-    for (size_t panel = 0; panel < panels && left > 0; panel++) {
-        const float *x = inputs->x + panel * inputs->features * RLM_LANES;
-        for (size_t k = 0; k < layer->live_count; k++) {
-            if (silent[layer->live[k]] == 2)
-                continue;
-            float sum = 0.0f;
-            for (size_t lane = 0; lane < RLM_LANES; lane++)
-                sum += x[k * RLM_LANES + lane];
-            if (sum > 0.0f) {
-                silent[layer->live[k]] = 2;
-                left--;
-            }
-        }
-    }
+    size_t threads = rlm_pool_threads(network->engine->pool), units = network->layers[0].out_features;
     for (size_t k = 0; k < layer->live_count; k++) {
-        if (silent[layer->live[k]] == 1)
-            remember_dead(strata, network, layer->live[k]);
-        silent[layer->live[k]] = 1;
+        size_t unit = layer->live[k], opened = 0;
+        for (size_t thread = 0; thread < threads; thread++)
+            opened += strata->opened[side][thread * units + unit];
+        if (opened == 0)
+            remember_dead(strata, network, unit, rlm_ceilings_highest(&strata->ceilings, unit));
     }
 }
 
-/* The second layer's inputs: rows of the live units, gathered, over the data. */
-static void forward_first(struct rlm_strata *strata, enum rlm_side side)
+/* The second layer's inputs: the live units over the data. */
+static void forward_first(struct rlm_strata *strata, enum rlm_side side, struct rlm_span span)
 {
     const relume_network *network = strata->network[side];
-    const struct rlm_layer *shape = &network->layers[0];
     const struct rlm_stratum *layer = &strata->layer[1];
+    struct rlm_live live = {&network->layers[0], layer->live, layer->live_count};
     struct rlm_inputs *to = &strata->layer[1].inputs[side];
-    for (size_t k = 0; k < layer->live_count; k++) {
-        memcpy(strata->row + k * shape->stride, shape->weight + layer->live[k] * shape->stride,
-               shape->stride * sizeof(float));
-        strata->row_bias[k] = shape->bias[layer->live[k]];
-    }
+    if (span.first == 0)
+        memset(strata->opened[side], 0, flags(network));
+    if (strata->settled != strata->step[side])
+        rlm_ceilings_settle(&strata->ceilings, &live);
+    strata->settled = strata->step[side];
     to->features = layer->live_count;
-    rlm_inputs_forward(&strata->layer[0].inputs[0], strata->row, shape->stride, strata->row_bias, to);
-    find_dead(strata, to, network);
+    rlm_ceilings_forward(&strata->ceilings, &live, span, strata->opened[side], to);
+    if (span.last == to->samples)
+        find_dead(strata, side);
 }
 
 /* The third layer's inputs: the second layer's weights of the features that are left. */
-static void forward_second(struct rlm_strata *strata, enum rlm_side side)
+static void forward_second(struct rlm_strata *strata, enum rlm_side side, struct rlm_span span)
 {
     const struct rlm_layer *shape = &strata->network[side]->layers[1];
     const struct rlm_stratum *layer = &strata->layer[1];
     for (size_t n = 0; n < shape->out_features; n++)
         for (size_t k = 0; k < layer->live_count; k++)
             strata->row[n * shape->stride + k] = shape->weight[n * shape->stride + layer->live[k]];
-    rlm_inputs_forward(&layer->inputs[side], strata->row, shape->stride, shape->bias,
-                       &strata->layer[2].inputs[side]);
+    struct rlm_dense dense = {strata->row, shape->stride, shape->bias};
+    rlm_inputs_forward(&layer->inputs[side], span, &dense, &strata->layer[2].inputs[side]);
 }
 
-static void forward_layer(struct rlm_strata *strata, size_t layer, enum rlm_side side)
+static void forward_layer(struct rlm_strata *strata, size_t layer, enum rlm_side side, struct rlm_span span)
 {
     const struct rlm_layer *shape = &strata->network[side]->layers[layer - 1];
-    const struct rlm_inputs *from = &strata->layer[layer - 1].inputs[side];
-    struct rlm_inputs *to = &strata->layer[layer].inputs[side];
-    rlm_inputs_forward(from, shape->weight, shape->stride, shape->bias, to);
+    struct rlm_dense dense = {shape->weight, shape->stride, shape->bias};
+    rlm_inputs_forward(&strata->layer[layer - 1].inputs[side], span, &dense,
+                       &strata->layer[layer].inputs[side]);
+}
+
+/* Computes the inputs of the layers up to `layer` for the samples up to `samples`. */
+static void fill(struct rlm_strata *strata, size_t layer, enum rlm_side side, size_t samples)
+{
+    size_t all = strata->layer[0].inputs[0].samples;
+    if (layer > 0 && !strata->chosen)
+        choose_live(strata);
+    for (size_t l = 1; l <= layer; l++) {
+        size_t *filled = &strata->layer[l].filled[side];
+        struct rlm_span span = {*filled, rlm_size_min(all, rlm_round_up(samples, RLM_INPUTS_CHUNK))};
+        if (span.first >= span.last)
+            continue;
+        if (l == 1)
+            forward_first(strata, side, span);
+        else if (l == 2)
+            forward_second(strata, side, span);
+        else
+            forward_layer(strata, l, side, span);
+        strata->layer[l].measured[side] = false;
+        *filled = span.last;
+    }
+}
+
+static enum rlm_side side_of(const struct rlm_strata *strata, size_t layer, enum rlm_side side)
+{
+    if (layer == 0)
+        return RLM_BEFORE;
+    return strata->network[RLM_BEFORE] == strata->network[RLM_AFTER] ? RLM_AFTER : side;
+}
+
+const struct rlm_inputs *rlm_strata_peek(struct rlm_strata *strata, size_t layer, enum rlm_side side,
+                                         size_t samples)
+{
+    side = side_of(strata, layer, side);
+    fill(strata, layer, side, samples);
+    return &strata->layer[layer].inputs[side];
 }
 
 const struct rlm_inputs *rlm_strata_get(struct rlm_strata *strata, size_t layer, enum rlm_side side)
 {
-    if (layer == 0)
-        return &strata->layer[0].inputs[0];
-    if (strata->network[RLM_BEFORE] == strata->network[RLM_AFTER])
-        side = RLM_AFTER;
-    for (; strata->reached[side] <= layer; strata->reached[side]++) {
-        if (strata->reached[side] == 1)
-            forward_first(strata, side);
-        else if (strata->reached[side] == 2)
-            forward_second(strata, side);
-        else
-            forward_layer(strata, strata->reached[side], side);
-    }
-    return &strata->layer[layer].inputs[side];
+    side = side_of(strata, layer, side);
+    struct rlm_stratum *stratum = &strata->layer[layer];
+    fill(strata, layer, side, stratum->inputs[side].samples);
+    if (!stratum->measured[side])
+        rlm_inputs_measure(&stratum->inputs[side]);
+    stratum->measured[side] = true;
+    return &stratum->inputs[side];
 }
 
 void rlm_strata_gather(const struct rlm_strata *strata, size_t layer, const float *full, float bias,

@@ -1,19 +1,21 @@
 /* What every hidden layer is fed, over the whole training split, at the weights before an update and after
- * it. Computed on demand, layer by layer, in the engine's own rounding.
+ * it. Computed on demand, layer by layer and as far as asked for, in the engine's own rounding.
  *
- * Outputs of the first hidden layer that are 0 for every sample are left out where that is proved: a unit
- * counted dead stays dead over D as long as none of its parameters changes. A zero term changes no sum, so
- * nothing that is computed from what is left differs. In a network that has lost most of its first layer this
- * saves most of the work. */
+ * Outputs of the first hidden layer that are 0 for every sample are left out where that is proved. A unit
+ * whose highest ceiling over D was once found to be M is dead as long as M and what its parameters have moved
+ * since cannot add up to more than 0. A zero term changes no sum, so nothing that is computed from what is
+ * left differs. In a network that has lost most of its first layer this saves most of the work. */
 #ifndef RLM_AUTOPSY_STRATA_H
 #define RLM_AUTOPSY_STRATA_H
 
-#include "autopsy/inputs.h"
+#include "autopsy/ceiling.h"
 
 enum rlm_side { RLM_BEFORE, RLM_AFTER };
 
 struct rlm_stratum {
     struct rlm_inputs inputs[2]; /* by side; of the first layer only [0], which serves both */
+    size_t filled[2];            /* samples computed so far, by side */
+    bool measured[2];            /* the norms are those of these inputs */
     uint32_t *live; /* [live_count]: the outputs of the layer below that are features here, ascending */
     size_t live_count, width;
 };
@@ -22,14 +24,20 @@ struct rlm_strata {
     const relume_network *network[2]; /* by side, of one shape */
     size_t layers;                    /* hidden layers that may be asked for */
     struct rlm_stratum *layer;        /* [layers] */
-    size_t reached[2];                /* layers whose inputs are valid, by side */
+    uint32_t *order, *where;          /* [samples]: those of all inputs */
     uint64_t step[2];                 /* updates behind each side */
+    bool chosen;                      /* what is left out has been settled for these weights */
     /* of the first layer's units */
-    uint8_t *dead;   /* [units]: 1: dead_row has been counted dead */
-    float *dead_row; /* [units, stride + 16]: weights, then the bias */
-    uint8_t *wanted; /* [units]: 1: live, in the map under way */
-    float *row;      /* weights of one layer without what is left out, side by side */
-    float *row_bias; /* [units] */
+    uint8_t *dead;      /* [units]: 1: dead_row has been counted dead */
+    float *dead_row;    /* [units, stride + 16]: weights, then the bias */
+    float *dead_margin; /* [units]: its highest ceiling then */
+    uint8_t *wanted;    /* [units]: 1: live, in the map there is */
+    uint8_t *verdict;   /* [units]: 1: not proved dead, for a new map */
+    uint8_t *opened[2]; /* [threads][units], by side: 1: seen to fire in the pass under way */
+    size_t longest;     /* the place with the largest norm1 */
+    struct rlm_ceilings ceilings;
+    uint64_t settled; /* the updates behind the weights that the ceilings hold for */
+    float *row;       /* the second layer's weights without what is left out, side by side */
     struct rlm_arena arena;
 };
 
@@ -45,11 +53,14 @@ void rlm_strata_deinit(struct rlm_strata *strata);
 void rlm_strata_move(struct rlm_strata *strata, const relume_network *before, const relume_network *after,
                      uint64_t step);
 
-/* The inputs of hidden layer `layer`. Allocates nothing. */
+/* The inputs of hidden layer `layer`, all samples, with norms. Allocates nothing. */
 const struct rlm_inputs *rlm_strata_get(struct rlm_strata *strata, size_t layer, enum rlm_side side);
+/* The same, of which only the first `samples` are sure to be computed, and no norms. */
+const struct rlm_inputs *rlm_strata_peek(struct rlm_strata *strata, size_t layer, enum rlm_side side,
+                                         size_t samples);
 
 /* Takes from a unit's parameters, full[in_features] and its bias, those that belong to the features of the
- * layer's inputs: variant[live_count + 1]. Call rlm_strata_get of the layer first. */
+ * layer's inputs: variant[live_count + 1]. Call rlm_strata_get or _peek of the layer first. */
 void rlm_strata_gather(const struct rlm_strata *strata, size_t layer, const float *full, float bias,
                        float *variant);
 

@@ -168,7 +168,8 @@ static relume_status make_sizes(struct rlm_inquest *inquest, relume_error *error
     inquest->ratio = rlm_alloc(allocator, widest, sizeof *inquest->ratio);
     inquest->list = rlm_alloc(allocator, inquest->targets, sizeof *inquest->list);
     inquest->sample = rlm_alloc(allocator, rlm_size_max(inquest->targets, 256), sizeof *inquest->sample);
-    return inquest->sizes && inquest->ratio && inquest->list && inquest->sample
+    inquest->hint = rlm_alloc(allocator, inquest->targets, RLM_HINTS * sizeof *inquest->hint);
+    return inquest->sizes && inquest->ratio && inquest->list && inquest->sample && inquest->hint
                ? RELUME_OK
                : rlm_error_memory(error, inquest->targets * sizeof *inquest->list, "the deaths of a run");
 }
@@ -182,8 +183,11 @@ static relume_status open_networks(struct rlm_inquest *inquest, relume_error *er
     RLM_TRY(relume_network_load(run->engine, path, &inquest->network, error));
     RLM_TRY(relume_network_load(run->engine, path, &inquest->before, error));
     inquest->network->loss = inquest->before->loss = (relume_loss)run->options.loss;
-    return relume_trainer_create(inquest->network, run->dataset, &run->options.trainer, &inquest->trainer,
-                                 error);
+    RLM_TRY(relume_trainer_create(inquest->network, run->dataset, &run->options.trainer, &inquest->trainer,
+                                  error));
+    struct rlm_observer observer = {rlm_inquest_observe, inquest};
+    rlm_trainer_observe(inquest->trainer, &observer);
+    return RELUME_OK;
 }
 
 static relume_status equip(struct rlm_inquest *inquest, relume_error *error)
@@ -220,6 +224,7 @@ static void dismiss(struct rlm_inquest *inquest)
     rlm_free(inquest->ratio);
     rlm_free(inquest->list);
     rlm_free(inquest->sample);
+    rlm_free(inquest->hint);
 }
 
 /* ---- births, and the end ---- */

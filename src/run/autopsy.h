@@ -14,8 +14,15 @@ struct rlm_target {
     relume_death death;
     uint64_t after, until; /* alive after `after` updates, dead after `until`, both proved */
     enum { RLM_WAITING, RLM_SOUGHT, RLM_FOUND } state;
-    uint32_t hint[RLM_HINTS]; /* [hints]: the samples that opened it widest when it was last counted */
+    bool doubtful;            /* sought, and not yet seen to live or to be dead after the update under way */
+    uint32_t hint[RLM_HINTS]; /* [hints]: samples that have opened it, the one that did last first */
     size_t hints;
+};
+
+/* A sample that may open a unit. */
+struct rlm_hint {
+    size_t layer, unit, sample;
+    bool fires;
 };
 
 /* Update sizes of a layer's units at some of the steps repeated. */
@@ -42,6 +49,7 @@ struct rlm_inquest {
     double *ratio;           /* [widest layer] */
     relume_death **list;     /* [targets] */
     uint32_t *sample;        /* [targets] */
+    struct rlm_hint *hint;   /* [targets · RLM_HINTS] */
     bool placed;             /* trainer and network stand at a step of the run */
     uint64_t as_of, repeated;
 };
@@ -52,6 +60,9 @@ relume_status rlm_inquest_go(struct rlm_inquest *inquest, uint64_t step, relume_
 /* One update, counted and told. INTERRUPTED. */
 relume_status rlm_inquest_step(struct rlm_inquest *inquest, relume_error *error);
 
+/* The trainer's observer: the gates of a batch are hints. */
+void rlm_inquest_observe(void *user, const struct rlm_step_view *view);
+
 /* Finds every death sought, with its cause; those that were not the end get their prognosis. */
 relume_status rlm_inquest_replay(struct rlm_inquest *inquest, relume_error *error);
 
@@ -59,12 +70,7 @@ relume_status rlm_inquest_replay(struct rlm_inquest *inquest, relume_error *erro
  * rlm_alloc, owned by the deaths. */
 relume_status rlm_inquest_follow(struct rlm_inquest *inquest, relume_error *error);
 
-/* Which of the samples hint[0 … count − 1] opens its unit at the network's weights: fires[i] of
- * (layer[i], unit[i]). */
-struct rlm_hint {
-    size_t layer, unit, sample;
-    bool fires;
-};
+/* Which of the samples of hint[0 … count − 1] opens its unit at the network's weights. */
 relume_status rlm_inquest_try(struct rlm_inquest *inquest, struct rlm_hint *hint, size_t count,
                               relume_error *error);
 

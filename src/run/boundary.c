@@ -77,7 +77,7 @@ static relume_status count(relume_run *run, relume_error *error)
 {
     double begin = rlm_clock_now();
     RLM_TRY(rlm_census_count(run->census, run->options.stop, error));
-    run->census_valid = true;
+    run->census_counted = run->census_valid = true;
     run->epoch_seconds.census += rlm_clock_now() - begin;
     return RELUME_OK;
 }

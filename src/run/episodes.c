@@ -106,16 +106,16 @@ static void remember_row(const struct following *f, struct followed *unit)
 static relume_status count_layer(struct following *f, size_t layer, uint64_t step, relume_error *error)
 {
     struct rlm_causes *causes = &f->inquest->causes;
-    size_t at = 0;
+    size_t at = 0, samples = f->inquest->run->dataset->train_samples;
     for (;;) {
-        struct followed *some[RLM_CAUSE_UNITS * 6];
+        struct followed *some[RLM_CAUSE_COUNTED];
         size_t count = 0;
         for (; at < f->units && count < causes->now.capacity; at++)
             if (f->unit[at].doubtful && f->unit[at].layer == layer)
                 some[count++] = &f->unit[at];
         if (count == 0)
             return RELUME_OK;
-        const struct rlm_inputs *inputs = rlm_strata_get(&f->inquest->strata, layer, RLM_AFTER);
+        const struct rlm_inputs *inputs = rlm_strata_peek(&f->inquest->strata, layer, RLM_AFTER, samples);
         rlm_variants_fit(&causes->now, inputs);
         for (size_t i = 0; i < count; i++) {
             rlm_strata_gather(&f->inquest->strata, layer, weights_of(f, some[i]), bias_of(f, some[i]),
@@ -124,7 +124,7 @@ static relume_status count_layer(struct following *f, size_t layer, uint64_t ste
         }
         rlm_variants_count(&causes->now, count, inputs);
         for (size_t i = 0; i < count; i++) {
-            struct rlm_tally tally = rlm_variants_tally(&causes->now, i, inputs->samples);
+            struct rlm_tally tally = rlm_variants_tally(&causes->now, i, inputs);
             some[i]->hint = tally.nearest;
             if (tally.active == 0)
                 remember_row(f, some[i]);

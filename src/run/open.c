@@ -61,9 +61,11 @@ static relume_status recall_census(relume_run *run, uint64_t step, relume_error 
     options.nearly_dead = run->options.nearly_dead;
     relume_census *census = NULL;
     RLM_TRY(rlm_history_get_census(&run->history, step, run->network, &options, &census, error));
+    if (!census)
+        return RELUME_OK; /* what was counted last stays, for relume_run_get_last_census */
     relume_census_destroy(run->census);
     run->census = census;
-    run->census_valid = census != NULL;
+    run->census_counted = run->census_valid = true;
     return RELUME_OK;
 }
 

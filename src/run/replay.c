@@ -7,10 +7,14 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/bits.h"
+#include "base/checked.h"
 #include "base/error.h"
 #include "run/autopsy.h"
 
 #define SIZES_EVERY 16 /* updates between those whose sizes are kept */
+#define FIRST_LOOK                                                                                           \
+    2048 /* samples that a unit in doubt is counted over first; then twice as many, and so on */
 
 /* ---- going from step to step ---- */
 
@@ -66,6 +70,33 @@ relume_status rlm_inquest_go(struct rlm_inquest *inquest, uint64_t step, relume_
 
 /* ---- alive or dead ---- */
 
+/* The samples of a batch that opened a unit are the first to be asked whether it still lives after the
+ * update. */
+static void take_openers(struct rlm_target *target, const struct rlm_step_view *view,
+                         const struct rlm_batch *batch)
+{
+    const struct rlm_layer_step *seen = &view->layer[target->death.layer];
+    for (size_t panel = 0; panel < rlm_divide_up(view->batch, RLM_LANES); panel++)
+        for (unsigned gates = seen->gates[panel * seen->units + target->death.unit];
+             gates != 0 && target->hints < RLM_HINTS;) {
+            unsigned lane = rlm_bits_highest(gates);
+            size_t place = panel * RLM_LANES + lane;
+            target->hint[target->hints++] =
+                batch->index ? batch->index[place] : (uint32_t)(batch->first + place);
+            gates &= ~(1u << lane);
+        }
+}
+
+void rlm_inquest_observe(void *user, const struct rlm_step_view *view)
+{
+    struct rlm_inquest *inquest = user;
+    for (size_t i = 0; inquest->moment.step == view->step && i < inquest->targets; i++) {
+        struct rlm_target *target = &inquest->target[i];
+        if (target->state == RLM_SOUGHT && target->hints == 0)
+            take_openers(target, view, &inquest->moment.batch);
+    }
+}
+
 relume_status rlm_inquest_try(struct rlm_inquest *inquest, struct rlm_hint *hint, size_t count,
                               relume_error *error)
 {
@@ -88,78 +119,149 @@ relume_status rlm_inquest_try(struct rlm_inquest *inquest, struct rlm_hint *hint
     return RELUME_OK;
 }
 
-/* Keeps the samples that opened a unit widest, from the count of it. */
+/* Keeps the samples of a span that opened a unit widest, from the count of it. */
 static void keep_hints(struct rlm_target *target, const struct rlm_variants *variants, size_t index,
-                       size_t samples)
+                       const struct rlm_inputs *inputs, struct rlm_span span)
 {
     target->hints = 0;
-    for (size_t sample = 0; sample < samples; sample++) {
-        float p = rlm_variants_get(variants, index, sample);
+    for (size_t place = span.first; place < span.last; place++) {
+        float p = rlm_variants_get(variants, index, place);
         size_t full = target->hints == RLM_HINTS;
         if (!(p > 0.0f) || (full && p <= rlm_variants_get(variants, index, target->hint[RLM_HINTS - 1])))
             continue;
         size_t at = full ? RLM_HINTS - 1 : target->hints++;
         for (; at > 0 && rlm_variants_get(variants, index, target->hint[at - 1]) < p; at--)
             target->hint[at] = target->hint[at - 1];
-        target->hint[at] = (uint32_t)sample;
+        target->hint[at] = (uint32_t)place;
+    }
+    for (size_t h = 0; h < target->hints; h++)
+        target->hint[h] = (uint32_t)rlm_inputs_sample(inputs, target->hint[h]);
+}
+
+static void put_listed(struct rlm_inquest *inquest, size_t layer, relume_death *const *list, size_t count)
+{
+    const struct rlm_layer *shape = &inquest->network->layers[layer];
+    for (size_t i = 0; i < count; i++) {
+        rlm_strata_gather(&inquest->strata, layer, shape->weight + list[i]->unit * shape->stride,
+                          shape->bias[list[i]->unit], inquest->causes.variant);
+        rlm_variants_put(&inquest->causes.now, i, inquest->causes.variant);
     }
 }
 
-/* Counts the deaths listed, units of one layer, after the update; *dead of them, moved to the front, are. The
- * targets of the others take the sample that opened them. */
-static void count_listed(struct rlm_inquest *inquest, size_t listed, size_t *dead)
+/* Counts some units, as many as there is room for, over more and more of D until each has been seen to fire
+ * or all of D has been looked at. The targets of those that live take the samples that opened them; the
+ * others are dead: moved to the front, their number returned. */
+static size_t count_some(struct rlm_inquest *inquest, size_t layer, relume_death **list, size_t count)
+{
+    struct rlm_variants *variants = &inquest->causes.now;
+    const struct rlm_inputs *inputs = rlm_strata_peek(&inquest->strata, layer, RLM_AFTER, RLM_INPUTS_CHUNK);
+    bool lives[RLM_CAUSE_COUNTED] = {false};
+    size_t left = count, dead = 0;
+    rlm_variants_fit(variants, inputs);
+    put_listed(inquest, layer, list, count);
+    for (struct rlm_span span = {0, 0}; left > 0 && span.last < inputs->samples;) {
+        span = rlm_span_next(span, inputs->samples);
+        (void)rlm_strata_peek(&inquest->strata, layer, RLM_AFTER, span.last);
+        rlm_variants_count_span(variants, count, inputs, span);
+        for (size_t i = 0; i < count; i++) {
+            struct rlm_target *target = (struct rlm_target *)list[i]; /* its first member */
+            if (lives[i])
+                continue;
+            keep_hints(target, variants, i, inputs, span);
+            lives[i] = target->hints > 0;
+            left -= lives[i];
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (lives[i])
+            continue;
+        struct rlm_tally tally = rlm_variants_tally(variants, i, inputs);
+        list[i]->samples = inputs->samples;
+        list[i]->margin_after = list[i]->after = tally.margin;
+        list[i]->sample = tally.nearest;
+        list[dead++] = list[i];
+    }
+    return dead;
+}
+
+/* Counts the deaths listed, units of one layer, after the update; those that are dead move to the front, and
+ * their number is returned. */
+static size_t count_listed(struct rlm_inquest *inquest, size_t listed)
 {
     relume_death **list = inquest->list;
-    size_t layer = list[0]->layer, capacity = inquest->causes.now.capacity;
-    const struct rlm_inputs *inputs = rlm_strata_get(&inquest->strata, layer, RLM_AFTER);
-    const struct rlm_layer *shape = &inquest->network->layers[layer];
-    struct rlm_variants *variants = &inquest->causes.now;
-    rlm_variants_fit(variants, inputs);
-    *dead = 0;
+    size_t layer = list[0]->layer, capacity = inquest->causes.now.capacity, dead = 0;
     for (size_t done = 0; done < listed; done += capacity) {
-        size_t some = listed - done < capacity ? listed - done : capacity;
-        for (size_t i = 0; i < some; i++) {
-            size_t unit = list[done + i]->unit;
-            rlm_strata_gather(&inquest->strata, layer, shape->weight + unit * shape->stride,
-                              shape->bias[unit], inquest->causes.variant);
-            rlm_variants_put(variants, i, inquest->causes.variant);
-        }
-        rlm_variants_count(variants, some, inputs);
-        for (size_t i = 0; i < some; i++) {
-            relume_death *death = list[done + i];
-            struct rlm_tally tally = rlm_variants_tally(variants, i, inputs->samples);
-            struct rlm_target *target = (struct rlm_target *)death; /* its first member */
-            if (tally.active > 0) {
-                keep_hints(target, variants, i, inputs->samples);
-                continue;
-            }
-            death->samples = inputs->samples;
-            death->margin_after = death->after = tally.margin;
-            death->sample = tally.nearest;
-            list[(*dead)++] = death;
-        }
+        size_t some = count_some(inquest, layer, list + done, rlm_size_min(capacity, listed - done));
+        for (size_t i = 0; i < some; i++)
+            list[dead++] = list[done + i];
     }
+    return dead;
 }
 
-/* Lists the units of a layer that are sought and not seen to live by their hints. */
+/* The hint that has just opened its unit is tried first next time. */
+static void settle(struct rlm_target *target, size_t sample)
+{
+    size_t at = 0;
+    while (target->hint[at] != sample)
+        at++;
+    target->hint[at] = target->hint[0];
+    target->hint[0] = (uint32_t)sample;
+    target->doubtful = false;
+}
+
+/* Units of the first layer: their inputs are at hand. */
+static void try_first(struct rlm_inquest *inquest, struct rlm_target *target)
+{
+    const struct rlm_layer *shape = &inquest->network->layers[0];
+    const struct rlm_inputs *inputs = rlm_strata_get(&inquest->strata, 0, RLM_AFTER);
+    float *variant = inquest->causes.variant;
+    size_t unit = target->death.unit;
+    rlm_strata_gather(&inquest->strata, 0, shape->weight + unit * shape->stride, shape->bias[unit], variant);
+    for (size_t h = 0; h < target->hints && target->doubtful; h++)
+        if (rlm_inputs_preactivate(inputs, rlm_inputs_place(inputs, target->hint[h]), variant) > 0.0f)
+            settle(target, target->hint[h]);
+}
+
+/* Tries hints first … last − 1 of the doubtful units of a deeper layer, all together. */
+static relume_status try_deeper(struct rlm_inquest *inquest, size_t layer, size_t first, size_t last,
+                                relume_error *error)
+{
+    size_t count = 0, at = 0;
+    for (size_t i = 0; i < inquest->targets; i++) {
+        const struct rlm_target *target = &inquest->target[i];
+        for (size_t h = first; target->doubtful && h < last && h < target->hints; h++)
+            inquest->hint[count++] = (struct rlm_hint){layer, target->death.unit, target->hint[h], false};
+    }
+    RLM_TRY(rlm_inquest_try(inquest, inquest->hint, count, error));
+    for (size_t i = 0; i < inquest->targets; i++) {
+        struct rlm_target *target = &inquest->target[i];
+        size_t tried = target->doubtful ? rlm_size_min(last, target->hints) : 0;
+        for (size_t h = first; h < tried; h++, at++)
+            if (inquest->hint[at].fires && target->doubtful)
+                settle(target, inquest->hint[at].sample);
+    }
+    return RELUME_OK;
+}
+
+/* Lists the units of a layer that are sought and not seen to live by their hints: the best hint of each
+ * first, since one panel of samples serves sixteen units. */
 static relume_status list_doubtful(struct rlm_inquest *inquest, size_t layer, size_t *listed,
                                    relume_error *error)
 {
     *listed = 0;
     for (size_t i = 0; i < inquest->targets; i++) {
         struct rlm_target *target = &inquest->target[i];
-        if (target->state != RLM_SOUGHT || target->death.layer != layer)
-            continue;
-        struct rlm_hint hint[RLM_HINTS];
-        bool fires = false;
-        for (size_t h = 0; h < target->hints; h++)
-            hint[h] = (struct rlm_hint){layer, target->death.unit, target->hint[h], false};
-        RLM_TRY(rlm_inquest_try(inquest, hint, target->hints, error));
-        for (size_t h = 0; h < target->hints; h++)
-            fires = fires || hint[h].fires;
-        if (!fires)
-            inquest->list[(*listed)++] = &target->death;
+        target->doubtful = target->state == RLM_SOUGHT && target->death.layer == layer;
+        if (target->doubtful && layer == 0)
+            try_first(inquest, target);
     }
+    if (layer > 0) {
+        RLM_TRY(try_deeper(inquest, layer, 0, 1, error));
+        RLM_TRY(try_deeper(inquest, layer, 1, RLM_HINTS, error));
+    }
+    for (size_t i = 0; i < inquest->targets; i++)
+        if (inquest->target[i].doubtful)
+            inquest->list[(*listed)++] = &inquest->target[i].death;
     return RELUME_OK;
 }
 
@@ -245,10 +347,20 @@ static relume_status contradiction(const struct rlm_inquest *inquest, const stru
                          target->until);
 }
 
+/* The state before the update; of the optimizer's, the part that a death in it would ask for. */
+static void keep_sought(struct rlm_inquest *inquest)
+{
+    rlm_moment_want_none(&inquest->moment);
+    for (size_t i = 0; i < inquest->targets; i++)
+        if (inquest->target[i].state == RLM_SOUGHT)
+            rlm_moment_want(&inquest->moment, inquest->target[i].death.layer, inquest->target[i].death.unit);
+    rlm_moment_keep(&inquest->moment);
+}
+
 /* One update with units in doubt. */
 static relume_status step_hot(struct rlm_inquest *inquest, relume_error *error)
 {
-    rlm_moment_keep(&inquest->moment);
+    keep_sought(inquest);
     uint64_t step = inquest->moment.step;
     RLM_TRY(rlm_inquest_step(inquest, error));
     rlm_strata_move(&inquest->strata, inquest->before, inquest->network, step);
@@ -256,7 +368,7 @@ static relume_status step_hot(struct rlm_inquest *inquest, relume_error *error)
         size_t listed, dead = 0;
         RLM_TRY(list_doubtful(inquest, layer, &listed, error));
         if (listed > 0)
-            count_listed(inquest, listed, &dead);
+            dead = count_listed(inquest, listed);
         if (dead > 0)
             RLM_TRY(enter_deaths(inquest, dead, error));
     }

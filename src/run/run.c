@@ -68,6 +68,11 @@ const relume_census *relume_run_get_census(const relume_run *run)
     return run->census_valid ? run->census : NULL;
 }
 
+const relume_census *relume_run_get_last_census(const relume_run *run)
+{
+    return run->census_counted ? run->census : NULL;
+}
+
 static size_t hidden_layers(const relume_run *run)
 {
     return run->layer ? relume_network_get_layers(run->network) - 1 : 0;

@@ -28,7 +28,8 @@ struct relume_run {
     relume_network *network;
     relume_trainer *trainer; /* while training */
     relume_census *census;   /* of the training split */
-    bool census_valid;       /* it has been counted, at the weights the run has come to */
+    bool census_counted;     /* it has been counted */
+    bool census_valid;       /* and that at the weights the run has come to */
     struct rlm_ledger ledger;
     struct rlm_stride stride; /* while training, with a ledger */
 

@@ -31,7 +31,24 @@ REPLACED = [
 
 TRAIN = ["train", "table.csv", "--target", "kind", "--hidden", "6,5", "--epochs", "3", "--batch", "16", "--lr", "0.5"]
 
-# File of expected/ to the commands it shows.
+DIGITS = ["train", "digits", "--hidden", "12,10", "--optimizer", "adam", "--epochs", "2", "--progress", "off"]
+
+
+def change_data(relume):
+    """# one number of table.csv is changed"""
+    with open(relume.path("table.csv"), encoding="ascii") as file:
+        lines = file.read().split("\n")
+    lines[1] = "0.25" + lines[1][lines[1].index(","):]
+    with open(relume.path("table.csv"), "w", encoding="ascii") as file:
+        file.write("\n".join(lines))
+
+
+def remove_data(relume):
+    """# table.csv is removed"""
+    os.remove(relume.path("table.csv"))
+
+
+# File of expected/ to the commands it shows; a function is called, and its docstring shown.
 CASES = {
     "version": [["--version"]],
     "train": [
@@ -69,6 +86,29 @@ CASES = {
         ["census", "run", "table.csv", "--target", "kind", "--json", "--units"],
         ["census", "run", "table.csv", "--target", "kind", "--split", "test"],
         ["census", "run", "images"],
+    ],
+    "autopsy": [
+        [*DIGITS, "--lr", "0.1", "-o", "run"],
+        ["autopsy", "run"],
+        ["autopsy", "run", "--limit", "1", "--all"],
+        ["autopsy", "run", "h2.1", "--episodes"],
+    ],
+    "autopsy-none": [
+        [*DIGITS, "--lr", "0.001", "--standardize", "-o", "run"],
+        ["autopsy", "run"],
+        ["autopsy", "run", "h1.3"],
+        ["autopsy", "run", "--json"],
+    ],
+    "autopsy-refuses": [
+        [*TRAIN, "-o", "run"],
+        ["autopsy", "run", "h9.1"],
+        ["autopsy", "run", "h1.6"],
+        ["autopsy", "run", "37"],
+        ["autopsy", "table.csv"],
+        change_data,
+        ["autopsy", "run"],
+        remove_data,
+        ["autopsy", "run"],
     ],
     "predict": [
         [*TRAIN, "-o", "run", "--progress", "off", "--json"],
@@ -156,6 +196,10 @@ def shown(relume, commands):
     """The commands as a shell session: what was typed, stdout, stderr behind "! ", and the exit status where it is not 0."""
     text = []
     for command in commands:
+        if callable(command):
+            command(relume)
+            text.append(command.__doc__ + "\n\n")
+            continue
         status, out, err = relume.run(*command)
         text.append("$ " + " ".join(["relume", *command]) + "\n")
         text.append(out)

@@ -306,6 +306,9 @@ def test_warn(folder):
     limit = ["--warn", "--fail-if-dead", "10%"]
     told = relume(*common, *limit, "-o", folder / "limited", expect=1)[1]
     check("ended early after step 21" in told and "check failed: 31 of 128" in told, f"stopped at the limit: {told[-400:]}")
+    ended = document("train", *common, *limit, "-o", folder / "json", expect=1)
+    check((ended["ended"], ended["steps"], ended["ledger"]["dead_at_end"]) == ("too many dead units", 21, 31), f"{ended}")
+    check(sum(layer["dead"] for layer in ended["layers"]) == 31, "the layers are those of the census that ended it")
     check(not (folder / "limited/model.safetensors").exists(), "an unfinished run has no final model")
     relume(*common, "--resume", "-o", folder / "limited")
     same = (folder / "limited/model.safetensors").read_bytes() == (folder / "quiet/model.safetensors").read_bytes()

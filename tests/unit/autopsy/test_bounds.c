@@ -81,7 +81,7 @@ static void test_distance_is_the_smallest(void **state)
         rlm_variants_put(&bench.variants, 0, c.before);
         rlm_variants_count(&bench.variants, 1, &c.inputs);
         struct rlm_distance distance = rlm_distance_find(&c.inputs, &bench.variants, 0);
-        struct rlm_tally tally = rlm_variants_tally(&bench.variants, 0, c.inputs.samples);
+        struct rlm_tally tally = rlm_variants_tally(&bench.variants, 0, &c.inputs);
         assert_true(distance.margin == -(double)tally.margin);
         assert_int_equal(tally.active == 0, case_dead(&c, c.before));
         double p = (double)rlm_inputs_preactivate(&c.inputs, distance.sample, c.before);

@@ -84,6 +84,119 @@ static void test_first_layer_matches_one_in_n_plus_one(void **state)
     }
 }
 
+/* E_g[Φ(γ g)ⁿ], integrated here: the midpoint rule over ±9 (beyond it lies less than 3e-19), which for an
+ * integrand this smooth errs by rounding alone. */
+static double cloud_form(double gamma, size_t n)
+{
+    enum { PARTS = 4000 };
+    double sum = 0.0, step = 18.0 / PARTS;
+    for (int i = 0; i < PARTS; i++) {
+        double g = -9.0 + (i + 0.5) * step;
+        sum += exp(-0.5 * g * g) * pow(0.5 * erfc(-gamma * g / sqrt(2.0)), (double)n);
+    }
+    return sum * step / sqrt(2.0 * acos(-1.0));
+}
+
+/* n samples at right angles to each other around a common mean of length γ: every pair has the correlation
+ * γ² / (1 + γ²) exactly. */
+static relume_dataset *cloud(double gamma, size_t n)
+{
+    enum { MOST = 64 };
+    static float x[MOST * (MOST + 1)];
+    uint32_t labels[MOST];
+    memset(x, 0, sizeof x);
+    for (size_t i = 0; i < n; i++) {
+        x[i * (n + 1)] = (float)gamma;
+        x[i * (n + 1) + i + 1] = 1.0f;
+        labels[i] = (uint32_t)(i % 2);
+    }
+    relume_matrix matrix = {
+        .samples = n, .features = n + 1, .element = RELUME_F32, .x = x, .labels = labels, .classes = 2};
+    relume_dataset *dataset = NULL;
+    relume_error error;
+    assert_ok(relume_dataset_create(engine, "a cloud", &matrix, NULL, &dataset, &error), error);
+    return dataset;
+}
+
+/* The general form at correlations other than ½: integrated independently, and by counting drawn networks.
+ * The lengths γ are floats, so that the data hold them as they are. */
+static void test_clouds_match_the_form_and_the_count(void **state)
+{
+    (void)state;
+    static const double lengths[] = {0.25, 0.5, 1.0, 2.0, 4.0, 16.0};
+    for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++)
+        for (size_t n = 2; n <= 40; n *= 4) {
+            relume_dataset *dataset = cloud(lengths[k], n);
+            const size_t hidden[] = {512};
+            relume_network_options network = network_of(dataset, hidden, 1);
+            relume_forecast forecast;
+            relume_error error;
+            assert_ok(relume_forecast_count(engine, &network, 40, &forecast, &error), error);
+            double truth = cloud_form(lengths[k], n);
+            assert_true(fabs(forecast.layer[0].expected - truth) <= 1e-10);
+            assert_true(truth < 0.5);
+            double deviation = sqrt(truth * (1.0 - truth) / (512.0 * 40.0));
+            if (!(fabs(forecast.layer[0].measured - truth) <= 5.0 * deviation))
+                fail_msg("length %g, n = %zu: measured %g, truth %g ± %g", lengths[k], n,
+                         forecast.layer[0].measured, truth, deviation);
+            relume_forecast_deinit(&forecast);
+            relume_dataset_destroy(dataset);
+        }
+}
+
+/* Depth: behind one layer of He's weights the correlation is ρ'(ρ), exactly as the layer grows wide. So wide
+ * first layers must give the second the share of the form, within five standard errors between networks. */
+static void test_depth_matches_the_form_and_the_count(void **state)
+{
+    (void)state;
+    static const double lengths[] = {0.5, 1.0, 2.0};
+    for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
+        relume_dataset *dataset = cloud(lengths[k], 8);
+        const size_t hidden[] = {1024, 256};
+        relume_network_options network = network_of(dataset, hidden, 2);
+        relume_forecast forecast;
+        relume_error error;
+        assert_ok(relume_forecast_count(engine, &network, 60, &forecast, &error), error);
+        double rho = lengths[k] * lengths[k] / (1.0 + lengths[k] * lengths[k]);
+        double after = (sqrt(1.0 - rho * rho) + rho * (acos(-1.0) - acos(rho))) / acos(-1.0);
+        double truth = cloud_form(sqrt(after / (1.0 - after)), 8);
+        const relume_forecast_layer *second = &forecast.layer[1];
+        assert_true(fabs(second->expected - truth) <= 1e-10);
+        assert_true(second->standard_error > 0.0);
+        if (!(fabs(second->measured - truth) <= 5.0 * second->standard_error))
+            fail_msg("length %g: measured %g ± %g, truth %g", lengths[k], second->measured,
+                     second->standard_error, truth);
+        relume_forecast_deinit(&forecast);
+        relume_dataset_destroy(dataset);
+    }
+}
+
+/* A whole network, at one point: 1 − (1 − 2⁻ᴺ)ᴴ, by counting too. */
+static void test_narrow_networks_match_the_form_and_the_count(void **state)
+{
+    (void)state;
+    static const size_t hidden[] = {2, 2, 2, 2, 2};
+    enum { SEEDS = 4000 };
+    float x[] = {0.3f, -1.0f, 2.0f};
+    uint32_t labels[] = {0};
+    relume_matrix matrix = {
+        .samples = 1, .features = 3, .element = RELUME_F32, .x = x, .labels = labels, .classes = 2};
+    for (size_t layers = 1; layers <= 5; layers += 2) {
+        relume_dataset *dataset = NULL;
+        relume_error error;
+        assert_ok(relume_dataset_create(engine, "a point", &matrix, NULL, &dataset, &error), error);
+        relume_network_options network = network_of(dataset, hidden, layers);
+        relume_forecast forecast;
+        assert_ok(relume_forecast_count(engine, &network, SEEDS, &forecast, &error), error);
+        double truth = 1.0 - pow(0.75, (double)layers);
+        assert_true(fabs(forecast.network_dead - truth) <= 1e-15);
+        double deviation = sqrt(truth * (1.0 - truth) / SEEDS);
+        assert_true(fabs((double)forecast.networks_dead / SEEDS - truth) <= 5.0 * deviation);
+        relume_forecast_deinit(&forecast);
+        relume_dataset_destroy(dataset);
+    }
+}
+
 /* The same counts as drawing each network and holding a census of it. */
 static void test_measured_share_is_a_census(void **state)
 {
@@ -222,6 +335,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_layer_matches_one_in_n_plus_one),
+        cmocka_unit_test(test_clouds_match_the_form_and_the_count),
+        cmocka_unit_test(test_depth_matches_the_form_and_the_count),
+        cmocka_unit_test(test_narrow_networks_match_the_form_and_the_count),
         cmocka_unit_test(test_measured_share_is_a_census),
         cmocka_unit_test(test_blame),
         cmocka_unit_test(test_safe_rate_is_the_border),

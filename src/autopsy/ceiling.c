@@ -1,0 +1,273 @@
+/* See ceiling.h. Ceilings are floats; every one of the few roundings on their way is made up for by a factor
+ * or a summand above it. */
+#include "autopsy/ceiling.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/larger.h"
+
+#define UPWARD (1.0f + 0x1p-16f) /* more than a sum of some hundred floats can be low by */
+
+static size_t row_stride(const struct rlm_ceilings *ceilings)
+{
+    return ceilings->stride + RLM_LANES;
+}
+
+static void work_layout(struct rlm_arena *arena, const struct rlm_ceilings *c, struct rlm_ceiling_work *work)
+{
+    size_t padded = rlm_round_up(c->units, RLM_LANES);
+    *work = (struct rlm_ceiling_work){.row = rlm_arena_take(arena, c->units * c->stride, sizeof(float)),
+                                      .bias = rlm_arena_take(arena, padded, sizeof(float)),
+                                      .z = rlm_arena_take(arena, RLM_GROUP * c->units, sizeof(float)),
+                                      .margin = rlm_arena_take(arena, padded, sizeof(float)),
+                                      .list = rlm_arena_take(arena, c->units, sizeof(uint32_t))};
+}
+
+static void layout(struct rlm_arena *arena, struct rlm_ceilings *c, size_t threads)
+{
+    c->row = rlm_arena_take(arena, c->units * row_stride(c), sizeof(float));
+    c->ceiling = rlm_arena_take(arena, c->units * c->groups, sizeof(float));
+    c->weight = rlm_arena_take(arena, c->units, sizeof(float));
+    c->reach = rlm_arena_take(arena, c->blocks * c->groups, sizeof(float));
+    c->longest = rlm_arena_take(arena, c->groups, sizeof(float));
+    c->work = rlm_arena_take(arena, threads, sizeof *c->work);
+    for (size_t thread = 0; thread < threads; thread++) {
+        struct rlm_ceiling_work work;
+        work_layout(arena, c, &work);
+        if (c->work)
+            c->work[thread] = work;
+    }
+}
+
+/* A double sum of float magnitudes as a float that is no smaller. */
+static float at_least(double sum)
+{
+    return (float)(sum * (1.0 + 0x1p-22));
+}
+
+static void measure_group(const struct rlm_ceilings *c, size_t group)
+{
+    const struct rlm_inputs *inputs = c->inputs;
+    size_t first = group * RLM_GROUP, last = rlm_size_min(inputs->samples, first + RLM_GROUP);
+    for (size_t sample = first; sample < last; sample++)
+        c->longest[group] =
+            (float)rlm_larger((double)c->longest[group], (double)at_least(inputs->norm1[sample]));
+    for (size_t block = 0; block < c->blocks; block++) {
+        size_t end = rlm_size_min(inputs->features, (block + 1) * RLM_LANES);
+        double largest = 0.0;
+        for (size_t sample = first; sample < last; sample++) {
+            double sum = 0.0;
+            for (size_t k = block * RLM_LANES; k < end; k++)
+                sum += fabs((double)rlm_inputs_get(inputs, sample, k));
+            largest = rlm_larger(largest, sum);
+        }
+        c->reach[block * c->groups + group] = at_least(largest);
+    }
+}
+
+static void measure_task(void *context, size_t task, size_t thread)
+{
+    (void)thread;
+    measure_group(context, task);
+}
+
+relume_status rlm_ceilings_init(struct rlm_ceilings *ceilings, const relume_network *network,
+                                const struct rlm_inputs *inputs, relume_error *error)
+{
+    const struct rlm_layer *layer = &network->layers[0];
+    struct rlm_ceilings made = {.inputs = inputs,
+                                .units = layer->out_features,
+                                .stride = layer->stride,
+                                .groups = rlm_divide_up(inputs->samples, RLM_GROUP),
+                                .blocks = rlm_divide_up(inputs->features, RLM_LANES)};
+    size_t threads = rlm_pool_threads(inputs->engine->pool);
+    layout(&made.arena, &made, threads);
+    size_t bytes = made.arena.overflow ? SIZE_MAX : made.arena.used;
+    if (!rlm_arena_init(&made.arena, &inputs->engine->allocator))
+        return rlm_error_memory(error, bytes, "bounds on what the first layer gives");
+    layout(&made.arena, &made, threads);
+    double m = (double)(inputs->features + 1) * 0x1p-24;
+    made.gamma = at_least(m / (1.0 - m));
+    for (size_t i = 0; i < made.units * made.groups; i++)
+        made.ceiling[i] = INFINITY;
+    rlm_pool_run(inputs->engine->pool, measure_task, &made, made.groups);
+    *ceilings = made;
+    return RELUME_OK;
+}
+
+void rlm_ceilings_deinit(struct rlm_ceilings *ceilings)
+{
+    rlm_arena_deinit(&ceilings->arena);
+    *ceilings = (struct rlm_ceilings){0};
+}
+
+/* ---- when weights move ---- */
+
+struct settle_region {
+    struct rlm_ceilings *ceilings;
+    const struct rlm_live *live;
+};
+
+/* The largest |row − kept| of a block of 16 features, and the largest |row| there against `weight`. */
+static float block_moved(const float *row, const float *kept, float *weight)
+{
+    float moved = 0.0f;
+    for (size_t lane = 0; lane < RLM_LANES; lane++) {
+        float by = fabsf(row[lane] - kept[lane]), size = fabsf(row[lane]);
+        moved = by > moved ? by : moved;
+        *weight = size > *weight ? size : *weight;
+    }
+    return moved;
+}
+
+static void settle_unit(void *context, size_t task, size_t thread)
+{
+    (void)thread;
+    const struct settle_region *region = context;
+    struct rlm_ceilings *c = region->ceilings;
+    const struct rlm_layer *layer = region->live->layer;
+    size_t unit = region->live->unit[task];
+    const float *row = layer->weight + unit * c->stride;
+    float *kept = c->row + unit * row_stride(c), *ceiling = c->ceiling + unit * c->groups;
+    float bias = layer->bias[unit], weight = fabsf(bias), all = fabsf(bias - kept[c->stride]);
+    for (size_t block = 0; block < c->blocks; block++) {
+        float moved = block_moved(row + block * RLM_LANES, kept + block * RLM_LANES, &weight) * UPWARD;
+        const float *reach = c->reach + block * c->groups;
+        if (moved == 0.0f)
+            continue;
+        all = moved > all ? moved : all;
+        for (size_t group = 0; group < c->groups; group++)
+            ceiling[group] += moved * reach[group];
+    }
+    /* each of the sums above is low by half a unit in the last place of |ceiling| + the rise at most */
+    float slack = (float)(c->blocks + 2) * 0x1p-22f, rise = fabsf(bias - kept[c->stride]) * UPWARD;
+    if (all > 0.0f)
+        for (size_t group = 0; group < c->groups; group++)
+            ceiling[group] += rise + slack * (fabsf(ceiling[group]) + all * c->longest[group]);
+    memcpy(kept, row, c->stride * sizeof *kept);
+    kept[c->stride] = bias;
+    c->weight[unit] = weight;
+}
+
+void rlm_ceilings_settle(struct rlm_ceilings *ceilings, const struct rlm_live *live)
+{
+    struct settle_region region = {ceilings, live};
+    rlm_pool_run(ceilings->inputs->engine->pool, settle_unit, &region, live->count);
+}
+
+/* ---- a pass ---- */
+
+struct pass_region {
+    struct rlm_ceilings *ceilings;
+    const struct rlm_live *live;
+    struct rlm_span span;
+    uint8_t *opened;
+    struct rlm_inputs *next;
+};
+
+/* What a float pre-activation of the unit may differ by from the real one, for the samples of a group: as in
+ * inputs.h. */
+static float rounding(const struct rlm_ceilings *c, size_t unit, size_t group)
+{
+    return (c->gamma * c->weight[unit] * c->longest[group] + FLT_MIN) * UPWARD;
+}
+
+static bool is_shut(const struct rlm_ceilings *c, size_t unit, size_t group)
+{
+    return c->ceiling[unit * c->groups + group] + rounding(c, unit, group) <= 0.0f;
+}
+
+/* Gathers the rows that have to be computed; returns how many. */
+static size_t gather(const struct rlm_ceilings *c, const struct rlm_live *live, size_t group,
+                     const struct rlm_ceiling_work *work)
+{
+    size_t count = 0;
+    for (size_t k = 0; k < live->count; k++) {
+        size_t unit = live->unit[k];
+        if (is_shut(c, unit, group))
+            continue;
+        memcpy(work->row + count * c->stride, live->layer->weight + unit * c->stride,
+               c->stride * sizeof(float));
+        work->bias[count] = live->layer->bias[unit];
+        work->margin[count] = -INFINITY;
+        work->list[count++] = (uint32_t)k;
+    }
+    return count;
+}
+
+/* Hands the outputs computed to their places, 0 to all others, and the margins to the ceilings. */
+static void scatter(const struct pass_region *region, size_t group, size_t count,
+                    const struct rlm_ceiling_work *work, uint8_t *opened)
+{
+    struct rlm_ceilings *c = region->ceilings;
+    size_t features = region->next->features;
+    size_t samples = rlm_size_min(RLM_GROUP, c->inputs->samples - group * RLM_GROUP);
+    size_t panels = rlm_divide_up(samples, RLM_LANES);
+    float *x = region->next->x + group * RLM_GROUP * features;
+    memset(x, 0, panels * features * RLM_LANES * sizeof *x);
+    for (size_t panel = 0; panel < panels; panel++)
+        for (size_t i = 0; i < count; i++)
+            memcpy(x + (panel * features + work->list[i]) * RLM_LANES,
+                   work->z + (panel * count + i) * RLM_LANES, RLM_LANES * sizeof *x);
+    for (size_t i = 0; i < count; i++) {
+        size_t unit = region->live->unit[work->list[i]];
+        float margin = work->margin[i];
+        c->ceiling[unit * c->groups + group] = margin + rounding(c, unit, group) + fabsf(margin) * 0x1p-22f;
+        opened[unit] |= margin > 0.0f;
+    }
+}
+
+static void pass_group(const struct pass_region *region, size_t group, size_t thread)
+{
+    const struct rlm_ceilings *c = region->ceilings;
+    const struct rlm_inputs *inputs = c->inputs;
+    const struct rlm_ceiling_work *work = &c->work[thread];
+    size_t count = gather(c, region->live, group, work);
+    struct rlm_forward forward = {.batch = rlm_size_min(RLM_GROUP, inputs->samples - group * RLM_GROUP),
+                                  .in_features = inputs->features,
+                                  .out_features = count,
+                                  .x = inputs->x + group * RLM_GROUP * inputs->features,
+                                  .weight = work->row,
+                                  .stride = c->stride,
+                                  .bias = work->bias,
+                                  .z = work->z,
+                                  .relu = true,
+                                  .margin = work->margin};
+    if (inputs->used_count) {
+        forward.inputs = inputs->used + group * inputs->features;
+        forward.input_count = inputs->used_count[group];
+    }
+    if (count > 0)
+        (void)rlm_kernels_get(inputs->engine->level)->forward(&forward, 0, count);
+    scatter(region, group, count, work, region->opened + thread * c->units);
+}
+
+static void pass_task(void *context, size_t task, size_t thread)
+{
+    const struct pass_region *region = context;
+    size_t first = region->span.first + task * RLM_INPUTS_CHUNK;
+    size_t last = rlm_size_min(region->span.last, first + RLM_INPUTS_CHUNK);
+    for (size_t group = first / RLM_GROUP; group * RLM_GROUP < last; group++)
+        pass_group(region, group, thread);
+}
+
+void rlm_ceilings_forward(struct rlm_ceilings *ceilings, const struct rlm_live *live, struct rlm_span span,
+                          uint8_t *opened, struct rlm_inputs *next)
+{
+    struct pass_region region = {ceilings, live, span, opened, next};
+    rlm_pool_run(ceilings->inputs->engine->pool, pass_task, &region,
+                 rlm_divide_up(span.last - span.first, RLM_INPUTS_CHUNK));
+}
+
+float rlm_ceilings_highest(const struct rlm_ceilings *ceilings, size_t unit)
+{
+    const float *ceiling = ceilings->ceiling + unit * ceilings->groups;
+    float highest = -INFINITY;
+    for (size_t group = 0; group < ceilings->groups; group++)
+        highest = ceiling[group] > highest ? ceiling[group] : highest;
+    return highest;
+}
