@@ -31,6 +31,7 @@ struct pass {
     bool as_text; /* targets are texts */
     bool restart; /* a target is a text: begin again with as_text */
     relume_status status;
+    relume_status field_status; /* of a refused field of this row: stands if the row has the right length */
     relume_error *error;
 
     struct csv_parser parser;
@@ -72,13 +73,15 @@ static const char *column_text(const struct pass *pass, size_t column, char text
     return text;
 }
 
+/* Of a row that is too short or too long every field behind the fault is in the wrong column. What is wrong
+ * with a field is therefore told at the row's end only, when the count is right. */
 static void refuse_field(struct pass *pass, size_t column, const char *field, const char *reason)
 {
     char name[RLM_QUOTE_SIZE + 4], quoted[RLM_QUOTE_SIZE];
-    fail(pass, rlm_refuse_at_line(pass->error, RELUME_BAD_DATA, pass->file, pass->line, column + 1,
-                                  "%s%s%s%s", *field ? rlm_quote(quoted, field) : "the field is empty",
-                                  column_text(pass, column, name), *field ? " " : "; ",
-                                  *field ? reason : "every field needs a value"));
+    pass->field_status = rlm_refuse_at_line(
+        pass->error, RELUME_BAD_DATA, pass->file, pass->line, column + 1, "%s%s%s%s",
+        *field ? rlm_quote(quoted, field) : "the field is empty", column_text(pass, column, name),
+        *field ? " " : "; ", *field ? reason : "every field needs a value");
 }
 
 /* Room for one more of `size` bytes behind `count`; NULL without memory, and the pass has failed. */
@@ -158,6 +161,8 @@ static void add_text(struct pass *pass, const char *field, size_t length)
 
 static void add_field(struct pass *pass, size_t column, const char *field, size_t length)
 {
+    if (pass->field_status != RELUME_OK)
+        return;
     if (column != pass->target_column)
         add_value(pass, column, field, length);
     else if (pass->as_text)
@@ -168,9 +173,14 @@ static void add_field(struct pass *pass, size_t column, const char *field, size_
 
 static void refuse_count(struct pass *pass)
 {
+    const char *hint =
+        pass->field < pass->fields
+            ? "is a comma missing, or the line cut?"
+            : "a text with a comma in it must stand in double quotes, and a decimal point is '.'";
     fail(pass, rlm_refuse_at_line(pass->error, RELUME_BAD_DATA, pass->file, pass->line, 0,
-                                  "the row has %zu fields%s; the first row has %zu", pass->field,
-                                  pass->field > pass->fields ? " or more" : "", pass->fields));
+                                  "the row has %zu field%s, %s has %zu; %s", pass->field,
+                                  pass->field == 1 ? "" : "s",
+                                  pass->csv.names ? "the header" : "the first row", pass->fields, hint));
 }
 
 /* What the first row tells: is it a header, which column holds the targets? */
@@ -323,9 +333,7 @@ static void field_ended(void *data, size_t length, void *user)
         pass->field++;
     } else {
         size_t column = pass->field++;
-        if (column >= pass->fields)
-            refuse_count(pass);
-        else
+        if (column < pass->fields) /* those too many are only counted */
             add_field(pass, column, field, length);
     }
     for (const char *at = field; (at = memchr(at, '\n', length - (size_t)(at - field))); at++)
@@ -347,6 +355,8 @@ static void row_ended(int end, void *user)
             refuse_count(pass);
         else
             pass->csv.rows++;
+        if (pass->status == RELUME_OK)
+            pass->status = pass->field_status;
         pass->line++;
     }
     pass->field = 0;

@@ -507,6 +507,26 @@ def csv_row_long(folder):
 
 
 @case
+def csv_row_short_with_a_text(folder):
+    return csv(folder, "a,b,c,d,kind\n1,2,3,4,cat\n5,6,dog\n7,8,9,1,cat\n", "--target", "kind")
+
+
+@case
+def csv_row_long_with_a_text(folder):
+    return csv(folder, "a,b,kind\n1,2,cat\n3,4,5,dog,6\n", "--target", "kind")
+
+
+@case
+def csv_row_short_without_a_header(folder):
+    return csv(folder, "1,2,3,0\n4,,1\n", "--target", "4")
+
+
+@case
+def csv_row_short_at_the_end(folder):
+    return csv(folder, "a,b,kind\n1,2,cat\n3,tall", "--target", "kind")
+
+
+@case
 def csv_quote_not_closed(folder):
     return csv(folder, 'a,b,y\n1,2,0\n3,"4,1\n5,6,0\n')
 
