@@ -167,7 +167,8 @@ static void zsh_command(FILE *stream, const struct cli_command *command)
     for (size_t i = 0; (option = cli_option_at(command, i)) != NULL; i++) {
         fputs(" \\\n            ", stream);
         if (option->letter)
-            fprintf(stream, "{-%c,--%s}'[", option->letter, option->name);
+            fprintf(stream, "{-%c,--%s%s}'[", option->letter, option->name,
+                    option->kind == CLI_FLAG ? "" : "=");
         else
             fprintf(stream, "'--%s%s[", option->name, option->kind == CLI_FLAG ? "" : "=");
         put_quoted(stream, option->help, "[]:\\");

@@ -201,6 +201,64 @@ static void distances_count_edits_and_swaps(void **state)
     assert_string_equal(hint, "");
 }
 
+/* Whether `hint` names `name`, or another that is as near. */
+static bool names_one_as_near(const char *hint, const char *typed, const char *name)
+{
+    char found[64] = "";
+    const char *at = strstr(hint, "did you mean ");
+    if (!at)
+        return false;
+    at += strlen("did you mean ");
+    at += strncmp(at, "--", 2) == 0 ? 2 : 0;
+    (void)snprintf(found, sizeof found, "%.*s", (int)strcspn(at, "?"), at);
+    return cli_edit_distance(typed, found) <= cli_edit_distance(typed, name) ||
+           strncmp(typed, found, strlen(typed)) == 0;
+}
+
+/* `name` with a slip of the fingers at letter i: it and the next swapped, left out, doubled, or another. */
+static void slip(const char *name, size_t i, int how, char typed[64])
+{
+    size_t length = strlen(name);
+    (void)snprintf(typed, 64, "%s", name);
+    if (how == 0 && i + 1 < length) {
+        typed[i] = name[i + 1];
+        typed[i + 1] = name[i];
+    } else if (how == 1) {
+        memmove(typed + i, typed + i + 1, length - i);
+    } else if (how == 2) {
+        memmove(typed + i + 1, typed + i, length - i + 1);
+    } else {
+        typed[i] = '9';
+    }
+}
+
+/* Every command and every option is found again through any one slip of the fingers. */
+static void every_name_is_found_through_a_slip(void **state)
+{
+    (void)state;
+    size_t tried = 0;
+    char typed[64], hint[128];
+    for (const struct cli_command *const *command = cli_commands; *command; command++) {
+        const struct cli_option *option;
+        const char *name = (*command)->name;
+        for (size_t place = 0; place < 4 * strlen(name); place++, tried++) {
+            slip(name, place / 4, (int)(place % 4), typed);
+            cli_did_you_mean_command(typed, hint, sizeof hint);
+            if (!cli_command_find(typed) && !names_one_as_near(hint, typed, name))
+                fail_msg("%s: \"%s\"", typed, hint);
+        }
+        for (size_t i = 0; (option = cli_option_at(*command, i)) != NULL; i++)
+            for (size_t place = 0; place < 4 * strlen(option->name); place++, tried++) {
+                slip(option->name, place / 4, (int)(place % 4), typed);
+                cli_did_you_mean_option(*command, typed, hint, sizeof hint);
+                if (*typed && !cli_option_find(*command, typed, 0) &&
+                    !names_one_as_near(hint, typed, option->name))
+                    fail_msg("%s --%s: \"%s\"", name, typed, hint);
+            }
+    }
+    print_message("# %zu slips\n", tried);
+}
+
 /* Every default can be read as its row demands: a default that could not would be 0 in silence. */
 static void every_default_is_one_its_row_allows(void **state)
 {
@@ -256,6 +314,7 @@ int main(void)
         cmocka_unit_test(schedules_are_names_or_ascending_points),
         cmocka_unit_test(intervals_are_words_or_steps),
         cmocka_unit_test(distances_count_edits_and_swaps),
+        cmocka_unit_test(every_name_is_found_through_a_slip),
         cmocka_unit_test(every_default_is_one_its_row_allows),
         cmocka_unit_test(every_row_is_well_formed),
     };
