@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The table of docs/errors.md against `relume help errors`: the same codes in the same order, with the same exit status,
-meaning and remedy.
+meaning and remedy. And against the list in include/relume/status.h: every code has a row, every row a code, and each has a remedy.
 
     test_errors.py SOURCE_FOLDER PROGRAM"""
 import pathlib
@@ -25,13 +25,25 @@ def of_program(program):
     return found
 
 
+def of_list(text):
+    """The codes of RELUME_STATUS_LIST but OK, in order."""
+    start = text.index("#define RELUME_STATUS_LIST(X)")
+    return [name for name in re.findall(r"\bX\((\w+),", text[start : text.index("typedef enum", start)]) if name != "OK"]
+
+
 def main():
-    page = of_page((pathlib.Path(sys.argv[1]) / "docs/errors.md").read_text(encoding="utf-8"))
+    source = pathlib.Path(sys.argv[1])
+    codes = of_list((source / "include/relume/status.h").read_text(encoding="utf-8"))
+    page = of_page((source / "docs/errors.md").read_text(encoding="utf-8"))
     program = of_program(sys.argv[2])
     for row in sorted(set(page) ^ set(program)):
         print("only in %s: %s" % ("docs/errors.md" if row in page else "relume help errors", row))
     if len(program) < 10:
         print("relume help errors lists %d codes, expected at least 10" % len(program))
+        return 1
+    without = [row[0] for row in page if not row[3].strip()]
+    if [row[0] for row in page] != codes or without:
+        print("docs/errors.md has %s, the list %s; without a remedy: %s" % ([row[0] for row in page], codes, without))
         return 1
     return 0 if page == program else 1
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What the commands print with --json against docs/schemas: train, census, inspect and predict, on real runs. The order of
-fields is that of the schema, nothing beside its fields is printed, and NaN and Infinity are no JSON.
+"""What the commands print with --json against docs/schemas, on real runs: every schema there is used. The order of fields is
+that of the schema, nothing beside its fields is printed, and NaN and Infinity are no JSON.
 
     test_schemas.py SOURCE_FOLDER PROGRAM      exit 77 where python3-jsonschema is missing"""
 import json
@@ -34,6 +34,20 @@ RUNS = [
     ["predict", "run", "digits", "--split", "test", "--holdout", "0.2", "--probabilities"],
     ["predict", "run", "digits"],
     ["predict", "line", "table.csv", "--target", "y"],
+    ["gradcheck"],
+    ["gradcheck", "digits", "--hidden", "7,5", "--batch", "3", "--parameters", "20"],
+    ["gradcheck", "table.csv", "--target", "y", "--hidden", "3", "--loss", "mse", "--batch", "2"],
+    ["autopsy", "run"],
+    ["autopsy", "run", "h1.3", "h2.5", "--episodes"],
+    ["autopsy", "whole", "--all"],
+    ["explain", "run"],
+    ["explain", "run", "h2.1", "--sample", "5", "--split", "test"],
+    ["explain", "line/model.safetensors", "h1", "--data", "table.csv", "--target", "y"],
+    ["forecast", "digits", "--hidden", "9", "--seeds", "3", "--steps", "2"],
+    ["sweep", "digits", "--hidden", "9", "--epochs", "1", "--lr", "0.1,3,1e30"],
+    ["bench", "--hidden", "8", "--batch", "16", "--seconds", "0.02", "--repeats", "1"],
+    ["report", "run"],
+    ["report", "line"],
 ]
 
 
@@ -52,7 +66,10 @@ def faults_of(schema, document):
 def main():
     schemas = pathlib.Path(sys.argv[1]).resolve() / "docs/schemas"
     program = str(pathlib.Path(sys.argv[2]).resolve())
-    faults = 0
+    unused = {path.name[: -len("-1.json")] for path in schemas.glob("*-1.json")} - {run[0] for run in RUNS}
+    for name in sorted(unused):
+        print("no run here prints what %s-1.json describes" % name)
+    faults = len(unused)
     with tempfile.TemporaryDirectory() as folder:
         (pathlib.Path(folder) / "table.csv").write_text(TABLE, encoding="utf-8")
         for arguments in RUNS:
