@@ -32,7 +32,10 @@ static relume_status start(struct serve *serve, relume_error *error)
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (serve->daemon)
         return RELUME_OK;
-    return cli_error(error, RELUME_IO, "the server does not start: %s", strerror(errno));
+    relume_status status = errno == ENOMEM                      ? RELUME_NO_MEMORY
+                           : errno == EAGAIN || errno == EMFILE ? RELUME_RESOURCE /* a thread, a descriptor */
+                                                                : RELUME_IO;
+    return cli_error(error, status, "the server does not start: %s", strerror(errno));
 }
 
 /* Waits for a request, a tenth of a second at most; under the mutex. */

@@ -52,6 +52,8 @@ relume_status serve_net_listen(struct serve *serve, relume_error *error)
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *places = NULL;
     snprintf(port, sizeof port, "%u", serve->port);
     int code = getaddrinfo(serve->host, port, &hints, &places);
+    if (code == EAI_MEMORY)
+        return cli_error(error, RELUME_NO_MEMORY, "not enough memory to look up %s", serve->host);
     if (code != 0)
         return cli_error(error, RELUME_USAGE, "--host %s: %s; give an address of this machine", serve->host,
                          gai_strerror(code));

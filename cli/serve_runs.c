@@ -26,24 +26,27 @@ static bool is_known(const struct serve *serve, const char *name)
     return false;
 }
 
-/* A new feed for a run in the folder; NULL where there is none, or no memory. */
-static struct serve_feed *open_run(const struct serve *serve, const char *name)
+/* A new feed for a run in the folder; *made stays NULL where there is none. NO_MEMORY. */
+static relume_status open_run(const struct serve *serve, const char *name, struct serve_feed **made,
+                              relume_error *error)
 {
     size_t size = strlen(serve->root) + strlen(name) + 2;
     struct serve_feed *feed = calloc(1, sizeof *feed);
     char *path = malloc(size), *copy = strdup(name);
     if (path)
         snprintf(path, size, "%s/%s", serve->root, name);
-    if (feed && path && copy && relume_run_exists(path)) {
+    bool enough = feed && path && copy;
+    if (enough && relume_run_exists(path)) {
         feed->path = path;
         feed->name = copy;
         feed->mark = UINT64_MAX;
-        return feed;
+        *made = feed;
+        return RELUME_OK;
     }
     free(feed);
     free(path);
     free(copy);
-    return NULL;
+    return enough ? RELUME_OK : cli_error(error, RELUME_NO_MEMORY, "not enough memory for a run");
 }
 
 /* ---- a run's line ---- */
@@ -104,15 +107,19 @@ relume_status serve_runs_scan(struct serve *serve, relume_error *error)
     static struct timespec line_time[SERVE_RUNS];
     struct dirent **entry = NULL;
     double began = serve_work();
+    relume_status status = RELUME_OK;
     int count = scandir(serve->root, &entry, NULL, by_name);
     if (count < 0)
-        return cli_error(error, errno == ENOENT ? RELUME_NOT_FOUND : RELUME_IO,
+        return cli_error(error,
+                         errno == ENOENT   ? RELUME_NOT_FOUND
+                         : errno == ENOMEM ? RELUME_NO_MEMORY
+                                           : RELUME_IO,
                          "%.600s: cannot read the folder: %s", serve->root, strerror(errno));
     for (int i = 0; i < count; i++) {
         const char *name = entry[i]->d_name;
         struct serve_feed *feed = NULL;
-        if (name[0] != '.' && serve->runs < SERVE_RUNS && !is_known(serve, name))
-            feed = open_run(serve, name);
+        if (status == RELUME_OK && name[0] != '.' && serve->runs < SERVE_RUNS && !is_known(serve, name))
+            status = open_run(serve, name, &feed, error);
         if (feed) {
             (void)pthread_mutex_lock(&serve->mutex);
             serve->run[serve->runs++] = feed;
@@ -125,7 +132,7 @@ relume_status serve_runs_scan(struct serve *serve, relume_error *error)
         refresh(serve, i, &line_time[i]);
     double cost = SERVE_REST * (serve_work() - began);
     serve->next_scan = serve_now() + (cost < SCAN_SECONDS ? SCAN_SECONDS : cost > 20 ? 20 : cost);
-    return RELUME_OK;
+    return status;
 }
 
 char *serve_runs_json(const struct serve *serve)

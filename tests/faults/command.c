@@ -4,6 +4,7 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,7 +69,32 @@ static void read_back(int descriptor, char text[COMMAND_TEXT])
     (void)close(descriptor);
 }
 
+static pid_t start_visit(void (*visit)(int out, pid_t command), int out, pid_t command)
+{
+    pid_t visitor = visit ? fork() : 0;
+    assert_true(visitor >= 0);
+    if (!visit || visitor > 0)
+        return visitor;
+    (void)alarm(SECONDS);
+    visit(out, command);
+    _exit(0);
+}
+
+static void end_visit(pid_t visitor)
+{
+    if (visitor <= 0)
+        return;
+    (void)kill(visitor, SIGKILL);
+    assert_int_equal(waitpid(visitor, NULL, 0), visitor);
+}
+
 void command_run(const char *line, const struct layer *armed, struct command_outcome *outcome)
+{
+    command_run_visited(line, armed, NULL, outcome);
+}
+
+void command_run_visited(const char *line, const struct layer *armed, void (*visit)(int out, pid_t command),
+                         struct command_outcome *outcome)
 {
     if (!shared)
         shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -81,8 +107,10 @@ void command_run(const char *line, const struct layer *armed, struct command_out
     assert_true(child >= 0);
     if (child == 0)
         run_child(line, armed, files);
+    pid_t visitor = start_visit(visit, files[0], child);
     int status = 0;
     assert_int_equal(waitpid(child, &status, 0), child);
+    end_visit(visitor);
     outcome->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     outcome->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     outcome->allocations = shared->allocations;

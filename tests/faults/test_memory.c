@@ -2,11 +2,15 @@
  * libzip and the C library included: no crash, no leak, exit status 5. A refusal that the C library makes up
  * for itself (an unbuffered stream, for instance) may pass, if the results are the same.
  *
- * The short version takes a sample of the allocations of each command, RELUME_LONG=1 every one. */
+ * The short version takes a sample of the allocations of each command, RELUME_LONG=1 every one, but of those
+ * that take the longest (demo, bench, serve) a larger sample. */
 #define _GNU_SOURCE /* dladdr */
 #include "run_world.h"
 
+#include <arpa/inet.h>
 #include <dlfcn.h>
+#include <signal.h>
+#include <sys/socket.h>
 
 #include "command.h"
 
@@ -35,49 +39,75 @@ static void assert_nothing_left(const char *line, size_t call, bool after)
     }
 }
 
-struct tally {
-    size_t refusals, passed;
+/* One command line, and how often a refusal is tried on it. */
+struct trial {
+    const char *line;
+    bool fixed;        /* what it prints does not depend on time */
+    const char *fresh; /* a run directory removed before each time, or NULL */
+    void (*visit)(int out, pid_t command);
+    int well;                /* its exit status without refusals */
+    size_t first, spread;    /* short version: the first so many allocations, and so many spread over all */
+    size_t at_most;          /* long version: so many spread over all; 0: every one */
+    size_t refusals, passed; /* counted here */
 };
 
-/* `fixed`: what the command prints does not depend on time. */
-static void refuse(const char *line, bool fixed, size_t call, bool after, struct tally *tally)
+static void run(const struct trial *trial, const struct layer *armed, struct command_outcome *to)
 {
+    if (trial->fresh)
+        run_remove(trial->fresh);
+    command_run_visited(trial->line, armed, trial->visit, to);
+}
+
+static void refuse(struct trial *trial, size_t call, bool after)
+{
+    const char *line = trial->line;
     struct layer armed = {.refuse_at = call, .refuse_after = after};
-    command_run(line, &armed, &outcome);
-    if (outcome.status != 5 && outcome.status != 0)
+    run(trial, &armed, &outcome);
+    if (outcome.status != 5 && outcome.status != trial->well)
         fail_msg("relume %s: allocation %zu refused%s: exit status %d, signal %d: %s", line, call,
                  after ? ", and all after it" : "", outcome.status, outcome.signal, outcome.err);
     if (outcome.status == 5 && !strstr(outcome.err, "NO_MEMORY") && !strstr(outcome.err, "RESOURCE"))
         fail_msg("relume %s: allocation %zu refused%s: says %s", line, call,
                  after ? ", and all after it" : "", outcome.err);
-    if (outcome.status == 0 && fixed && strcmp(outcome.out, calm.out) != 0)
-        fail_msg("relume %s: allocation %zu refused: exit status 0, and other results:\n%s", line, call,
-                 outcome.out);
+    if (outcome.status == trial->well && trial->fixed && strcmp(outcome.out, calm.out) != 0)
+        fail_msg("relume %s: allocation %zu refused: exit status %d, and other results:\n%s", line, call,
+                 trial->well, outcome.out);
     assert_nothing_left(line, call, after);
-    tally->refusals++;
-    tally->passed += outcome.status == 0;
+    trial->refusals++;
+    trial->passed += outcome.status == trial->well;
 }
 
-/* `fresh`: the run directory is removed before each time. */
-static void refuse_each(const char *line, bool fixed, const char *fresh)
+/* How far to go on after allocation `call` of `total`. */
+static size_t stride(const struct trial *trial, size_t call, size_t total)
+{
+    if (getenv("RELUME_LONG"))
+        return trial->at_most ? 1 + total / trial->at_most : 1;
+    return call < trial->first ? 1 : 1 + total / trial->spread;
+}
+
+static void try(struct trial trial)
 {
     static const struct layer unarmed;
-    bool every = getenv("RELUME_LONG") != NULL;
-    struct tally tally = {0};
-    if (fresh)
-        run_remove(fresh);
-    command_run(line, &unarmed, &calm);
-    if (calm.status != 0)
-        fail_msg("relume %s: %s", line, calm.err);
-    size_t total = calm.allocations, stride = every ? 1 : 1 + total / 40;
-    for (size_t call = 1; call <= total; call += call < 40 ? 1 : stride)
-        for (int after = 0; after < 2; after++) {
-            if (fresh)
-                run_remove(fresh);
-            refuse(line, fixed, call, after != 0, &tally);
-        }
-    print_message("# %s: %zu allocations, %zu refusals, %zu of them made up for\n", line, total,
-                  tally.refusals, tally.passed);
+    run(&trial, &unarmed, &calm);
+    if (calm.status != trial.well)
+        fail_msg("relume %s: exit status %d, signal %d: %s", trial.line, calm.status, calm.signal, calm.err);
+    size_t total = calm.allocations;
+    for (size_t call = 1; call <= total; call += stride(&trial, call, total))
+        for (int after = 0; after < 2; after++)
+            refuse(&trial, call, after != 0);
+    print_message("# %s: %zu allocations, %zu refusals, %zu of them made up for\n", trial.line, total,
+                  trial.refusals, trial.passed);
+}
+
+static void refuse_each(const char *line, bool fixed, const char *fresh)
+{
+    try((struct trial){.line = line, .fixed = fixed, .fresh = fresh, .first = 40, .spread = 40});
+}
+
+/* For a command that takes its time. */
+static void refuse_some(const char *line, bool fixed, const char *fresh)
+{
+    try((struct trial){.line = line, .fixed = fixed, .fresh = fresh, .first = 10, .spread = 20});
 }
 
 /* `text` with each @ replaced by the tests' folder. */
@@ -158,6 +188,112 @@ static void test_gradcheck_and_help(void **state)
     refuse_each("--version", true, NULL);
 }
 
+static void test_report_page(void **state)
+{
+    (void)state;
+    if (!relume_report_has_page())
+        skip_because("this build carries no page");
+    refuse_some(in_root("report @/run -o @/page.html"), true, NULL);
+}
+
+static void test_autopsy_and_explain(void **state)
+{
+    (void)state;
+    refuse_some(in_root("autopsy @/run --threads 1"), true, NULL);
+    refuse_some(in_root("autopsy @/run --episodes --all --threads 2"), true, NULL);
+    refuse_some(in_root("autopsy @/run --json --threads 1"), false, NULL);
+    refuse_each(in_root("explain @/run"), true, NULL);
+    refuse_each(in_root("explain @/run h2.1 --json"), true, NULL);
+    refuse_each(in_root("explain @/run/model.safetensors h1.3 --data digits --sample 5"), true, NULL);
+}
+
+static void test_forecast_and_sweep(void **state)
+{
+    (void)state;
+    char fresh[128];
+    refuse_some("forecast digits --hidden 5 --seeds 3 --steps 2 --threads 1", true, NULL);
+    refuse_some("forecast digits --hidden 5 --seeds 3 --steps 2 --threads 2 --json", true, NULL);
+    refuse_some("sweep digits --hidden 5 --epochs 1 --batch 600 --lr 0.1,5 --threads 1", true, NULL);
+    refuse_some("sweep digits --hidden 5 --epochs 1 --batch 600 --lr 0.1,5 --json", false, NULL);
+    refuse_some(in_root("sweep digits --hidden 5 --epochs 1 --batch 600 --lr 0.1,5 -o @/new"), true,
+                run_path(fresh, "new"));
+}
+
+static void test_bench_and_demo(void **state)
+{
+    (void)state;
+    try((struct trial){.line = "bench --data digits --hidden 4 --batch 64 --seconds 0.002 --repeats 1",
+                       .first = 10,
+                       .spread = 15,
+                       .at_most = 400});
+    try((struct trial){.line = "bench --data digits --hidden 4 --batch 64 --seconds 0.002 --repeats 1 --json",
+                       .first = 10,
+                       .spread = 15,
+                       .at_most = 400});
+    assert_int_equal(setenv("TMPDIR", run_root, 1), 0);
+    try((struct trial){.line = "demo", .fixed = true, .first = 4, .spread = 8, .at_most = 150});
+}
+
+/* ---- serve: a visitor asks for everything, then tells it to end ---- */
+
+/* The port in what serve has printed by now; 0: nothing yet. */
+static unsigned port_of(int out)
+{
+    char text[128];
+    ssize_t length = pread(out, text, sizeof text - 1, 0);
+    text[length > 0 ? length : 0] = '\0';
+    char *at = strstr(text, "http://127.0.0.1:");
+    return at && strchr(at, '\n') ? (unsigned)strtoul(at + strlen("http://127.0.0.1:"), NULL, 10) : 0;
+}
+
+/* One request, read to its end, or for a second where it has none. */
+static void ask(unsigned port, const char *target)
+{
+    char text[4096];
+    struct timeval second = {.tv_sec = 1};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int client = socket(AF_INET, SOCK_STREAM, 0);
+    (void)setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
+    int length = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n\r\n", target, port);
+    if (connect(client, (struct sockaddr *)&address, sizeof address) == 0 &&
+        send(client, text, (size_t)length, MSG_NOSIGNAL) == length)
+        while (recv(client, text, sizeof text, 0) > 0)
+            continue;
+    (void)close(client);
+}
+
+static void visit(int out, pid_t command)
+{
+    unsigned port;
+    while ((port = port_of(out)) == 0)
+        (void)usleep(1000);
+    ask(port, "/");
+    ask(port, "/facts.json");
+    ask(port, "/nowhere");
+    (void)kill(command, SIGTERM);
+    (void)pause();
+}
+
+static void test_serve(void **state)
+{
+    (void)state;
+    static const struct layer unarmed;
+    if (!relume_report_has_page())
+        skip_because("this build carries no page");
+    command_run("serve /nowhere", &unarmed, &outcome);
+    if (strstr(outcome.err, "no server"))
+        skip_because("this build has no server");
+    try((struct trial){.line = in_root("serve @/run"),
+                       .visit = visit,
+                       .well = 143,
+                       .first = 20,
+                       .spread = 40,
+                       .at_most = 1000});
+    try((struct trial){
+        .line = in_root("serve @"), .visit = visit, .well = 143, .first = 10, .spread = 20, .at_most = 500});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +302,11 @@ int main(void)
         cmocka_unit_test(test_census_and_predict),
         cmocka_unit_test(test_inspect_and_report),
         cmocka_unit_test(test_gradcheck_and_help),
+        cmocka_unit_test(test_report_page),
+        cmocka_unit_test(test_autopsy_and_explain),
+        cmocka_unit_test(test_forecast_and_sweep),
+        cmocka_unit_test(test_bench_and_demo),
+        cmocka_unit_test(test_serve),
     };
     return cmocka_run_group_tests(tests, prepare, run_teardown);
 }
