@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 static void put_prefix(const struct cli_term *err, const char *command)
 {
@@ -143,6 +144,8 @@ int cli_close_stdout(const struct cli_term *err, int status)
         failed = true;
     if (!failed)
         return status;
+    if (errno == 0) /* it failed before, and the stream has forgotten why: one more byte of what is cut anyway */
+        (void)!write(STDOUT_FILENO, "\n", 1);
     put_prefix(err, NULL);
     fprintf(err->stream, "cannot write the results to standard output%s%s\n  %s: %s\n", errno ? ": " : "",
             errno ? strerror(errno) : "", relume_status_name(RELUME_IO), relume_status_remedy(RELUME_IO));

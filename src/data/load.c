@@ -1,6 +1,8 @@
 /* relume_dataset_load: from what a person names to a dataset. Which reader is asked is decided by the name,
  * then by the file's ending, then by its first bytes. */
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -65,6 +67,13 @@ static relume_status kind_of_file(const relume_allocator *allocator, const char 
     return status;
 }
 
+/* Whether there is such a file, as far as this user may know: reading it tells what is in the way. */
+static bool may_exist(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 || errno == EACCES;
+}
+
 static relume_status kind_of_name(const relume_allocator *allocator, const char *name, enum kind *kind,
                                   relume_error *error)
 {
@@ -74,7 +83,7 @@ static relume_status kind_of_name(const relume_allocator *allocator, const char 
         *kind = KIND_FASHION;
     else if (rlm_file_is_folder(name))
         *kind = KIND_FOLDER;
-    else if (rlm_file_exists(name))
+    else if (may_exist(name))
         return kind_of_file(allocator, name, kind, error);
     else
         return rlm_refuse_file(

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "run/lock.h"
 #include "run/run.h"
 
@@ -181,6 +182,21 @@ static void name_update(const relume_run *run, relume_error *error)
                         (unsigned long long)step, (unsigned long long)epoch, found, progress.learning_rate);
 }
 
+/* A folder that is moved or removed under the run shows itself as a file that cannot be made. */
+static relume_status name_vanished_folder(const relume_run *run, relume_status status, relume_error *error)
+{
+    bool may_be = status == RELUME_NOT_FOUND || status == RELUME_IO;
+    if (!may_be || rlm_file_is_folder(run->paths.folder))
+        return status;
+    relume_progress progress = relume_trainer_get_progress(run->trainer);
+    rlm_error_clear(error);
+    rlm_error_at_file(error, run->paths.folder);
+    return rlm_error_set(error, RELUME_IO,
+                         "%s: the run directory is gone: it was moved or removed while step %llu was trained; "
+                         "put it back and resume, or begin again",
+                         run->paths.folder, (unsigned long long)progress.step);
+}
+
 static relume_status drive(relume_run *run, relume_error *error)
 {
     bool in_step = false;
@@ -198,7 +214,7 @@ static relume_status drive(relume_run *run, relume_error *error)
             name_update(run, told);
         status = record_divergence(run, in_step, told);
     }
-    return status;
+    return name_vanished_folder(run, status, error);
 }
 
 /* ---- the whole ---- */
