@@ -144,7 +144,7 @@ int cli_close_stdout(const struct cli_term *err, int status)
         failed = true;
     if (!failed)
         return status;
-    if (errno == 0) /* it failed before, and the stream has forgotten why: one more byte of what is cut anyway */
+    if (errno == 0) /* the stream has forgotten why: one more byte of what is cut anyway */
         (void)!write(STDOUT_FILENO, "\n", 1);
     put_prefix(err, NULL);
     fprintf(err->stream, "cannot write the results to standard output%s%s\n  %s: %s\n", errno ? ": " : "",
