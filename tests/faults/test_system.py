@@ -60,7 +60,9 @@ class Disk:
             raise program.Skip("cannot mount: " + done.stderr.strip())
 
     def again(self, options):
-        subprocess.run(["mount", "-o", "remount," + options, self.path], check=True)
+        # the options there are would name users that a namespace does not know
+        subprocess.run(["mount", "--options-mode", "ignore", "-t", "tmpfs", "-o", "remount," + options, "none", self.path],
+                       check=True)
 
     def __enter__(self):
         return self
