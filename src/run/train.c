@@ -191,10 +191,11 @@ static relume_status name_vanished_folder(const relume_run *run, relume_status s
     relume_progress progress = relume_trainer_get_progress(run->trainer);
     rlm_error_clear(error);
     rlm_error_at_file(error, run->paths.folder);
-    return rlm_error_set(error, RELUME_IO,
-                         "%s: the run directory is gone: it was moved or removed while step %llu was trained; "
-                         "put it back and resume, or begin again",
-                         run->paths.folder, (unsigned long long)progress.step);
+    return rlm_error_set(
+        error, RELUME_IO,
+        "%s: the run directory is gone: it was moved or removed while step %llu was trained; "
+        "put it back and resume, or begin again",
+        run->paths.folder, (unsigned long long)progress.step);
 }
 
 static relume_status drive(relume_run *run, relume_error *error)
