@@ -169,6 +169,7 @@ static relume_status gunzip_open(const relume_allocator *allocator, const struct
     *stream = (struct rlm_stream){.name = source->name,
                                   .most = rlm_limits_expanded(&source->limits, source->size),
                                   .compressed = true,
+                                  .spare = source->spare,
                                   .read = gunzip_read,
                                   .context = gunzip};
     return RELUME_OK;
@@ -181,8 +182,11 @@ relume_status rlm_stream_open(const relume_allocator *allocator, const struct rl
     if (rlm_stream_is_gzip(magic, rlm_source_peek(source, 0, magic, sizeof magic)))
         return gunzip_open(allocator, source, stream, error);
     /* the context of a plain stream is only read, but the field serves all kinds */
-    *stream = (struct rlm_stream){
-        .name = source->name, .most = source->size, .read = plain_read, .context = (void *)(uintptr_t)source};
+    *stream = (struct rlm_stream){.name = source->name,
+                                  .most = source->size,
+                                  .spare = source->spare,
+                                  .read = plain_read,
+                                  .context = (void *)(uintptr_t)source};
     return RELUME_OK;
 }
 

@@ -16,6 +16,7 @@ struct rlm_stream {
     uint64_t offset; /* bytes delivered */
     uint64_t most;   /* bytes it can deliver in all: a bound, exact unless `compressed` */
     bool compressed; /* offsets count expanded bytes */
+    size_t spare;    /* the source's */
     /* Delivers up to `size` bytes; fewer only at the end. */
     relume_status (*read)(struct rlm_stream *stream, void *to, size_t size, size_t *got, relume_error *error);
     void *context; /* of whoever made the stream */

@@ -113,7 +113,9 @@ relume_status rlm_values_read(const relume_allocator *allocator, struct rlm_stre
                                   "the product of the shape %s is too large",
                                   rlm_tensor_shape_text(tensor, shape, sizeof shape));
     RLM_TRY(rlm_stream_expect(stream, (uint64_t)tensor->count * size, "values", error));
-    tensor->data = rlm_alloc(allocator, tensor->count, kept_size);
+    size_t bytes;
+    if (rlm_size_add(tensor->count * kept_size, stream->spare, &bytes))
+        tensor->data = rlm_alloc(allocator, bytes, 1);
     if (!tensor->data)
         return rlm_error_memory(error, tensor->count * kept_size, stream->name);
     relume_status status =
