@@ -83,6 +83,22 @@ static const char *next_name(DIR *folder)
     return entry ? entry->d_name : NULL;
 }
 
+static bool folder_is_empty(const char *path)
+{
+    DIR *folder = opendir(path);
+    bool empty = folder && !next_name(folder) && errno == 0;
+    if (folder)
+        (void)closedir(folder);
+    return empty;
+}
+
+/* What a beginning that was cut off, or a loss of power in it, may leave without a history. */
+static bool is_of_a_beginning(const struct rlm_paths *paths, const char *name)
+{
+    return strcmp(name, "lock") == 0 || strcmp(name, "history.sqlite-journal") == 0 ||
+           (strcmp(name, "checkpoints") == 0 && folder_is_empty(paths->checkpoints));
+}
+
 relume_status rlm_folder_classify(const struct rlm_paths *paths, enum rlm_folder_kind *kind,
                                   relume_error *error)
 {
@@ -102,7 +118,7 @@ relume_status rlm_folder_classify(const struct rlm_paths *paths, enum rlm_folder
     while ((name = next_name(folder)) != NULL)
         if (strcmp(name, "history.sqlite") == 0)
             found = RLM_FOLDER_RUN;
-        else if (strcmp(name, "lock") != 0 && found == RLM_FOLDER_EMPTY)
+        else if (found == RLM_FOLDER_EMPTY && !is_of_a_beginning(paths, name))
             found = RLM_FOLDER_FOREIGN;
     int code = errno;
     (void)closedir(folder);

@@ -24,7 +24,7 @@ const char *rlm_paths_checkpoint(struct rlm_paths *paths, uint64_t step);
 
 enum rlm_folder_kind {
     RLM_FOLDER_MISSING, /* nothing there */
-    RLM_FOLDER_EMPTY,   /* a folder with nothing, or only a lock file, in it */
+    RLM_FOLDER_EMPTY,   /* a folder with nothing in it, or only what a beginning that was cut off leaves */
     RLM_FOLDER_RUN,     /* a folder with a history, maybe one that has only just begun */
     RLM_FOLDER_FOREIGN  /* a file, or a folder of other things */
 };

@@ -412,6 +412,36 @@ static void test_existing_is_never_overwritten(void **state)
     relume_engine_destroy(engine);
 }
 
+/* What a loss of power may leave of the first calls is begun anew; checkpoints without their history stay. */
+static void test_leftovers_of_a_beginning(void **state)
+{
+    (void)state;
+    char path[128], file[160];
+    relume_engine *engine = world_engine(NULL, 1, NULL);
+    relume_run_options options = run_options(run_path(path, "beginning"));
+    run_train(engine, &options, RELUME_OK);
+    char *text = run_tell(path);
+    run_remove(path);
+
+    static const char *const files[] = {"lock", "history.sqlite-journal"};
+    assert_int_equal(mkdir(path, 0700), 0);
+    for (size_t i = 0; i < 2; i++) {
+        (void)snprintf(file, sizeof file, "%s/%s", path, files[i]);
+        write_text(file, "");
+    }
+    (void)snprintf(file, sizeof file, "%s/checkpoints", path);
+    assert_int_equal(mkdir(file, 0700), 0);
+    run_train(engine, &options, RELUME_OK);
+    run_assert_tells(path, text, "a run begun where another beginning was cut off");
+    rlm_free(text);
+
+    (void)snprintf(file, sizeof file, "%s/history.sqlite", path);
+    assert_int_equal(remove(file), 0);
+    run_train(engine, &options, RELUME_EXISTS);
+    run_remove(path);
+    relume_engine_destroy(engine);
+}
+
 static void test_mismatch_names_the_setting(void **state)
 {
     (void)state;
@@ -633,6 +663,7 @@ int main(void)
         cmocka_unit_test(test_divergence_is_recorded_and_repeats),
         cmocka_unit_test(test_divergence_found_by_a_census_names_the_step),
         cmocka_unit_test(test_existing_is_never_overwritten),
+        cmocka_unit_test(test_leftovers_of_a_beginning),
         cmocka_unit_test(test_mismatch_names_the_setting),
         cmocka_unit_test(test_changed_data_are_refused),
         cmocka_unit_test(test_a_start_that_fails_leaves_nothing),
