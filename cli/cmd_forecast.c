@@ -4,28 +4,6 @@
 
 #include "signals.h"
 
-double forecast_share(const relume_forecast *forecast)
-{
-    double dead = 0, units = 0;
-    for (size_t k = 0; k < forecast->layers; k++) {
-        dead += forecast->layer[k].measured * (double)forecast->layer[k].units;
-        units += (double)forecast->layer[k].units;
-    }
-    return units > 0 ? dead / units : 0;
-}
-
-size_t forecast_best(const struct forecast *forecast)
-{
-    const double worth_it = 0.005;
-    size_t best = 0;
-    for (size_t i = 1; i < forecast->cases; i++)
-        if (forecast_share(&forecast->at[i].forecast) < forecast_share(&forecast->at[best].forecast))
-            best = i;
-    bool spares =
-        forecast_share(&forecast->at[best].forecast) < forecast_share(&forecast->at[0].forecast) - worth_it;
-    return spares ? best : 0;
-}
-
 /* Normal inits differ by a factor alone, and so do uniform ones, where biases are 0: whether a unit is dead
  * does not depend on it. */
 static relume_init kind_of(relume_init init)

@@ -9,24 +9,6 @@
 
 #include "signals.h"
 
-size_t sweep_rows_of(const struct sweep *sweep, size_t group, const relume_sweep_row **first)
-{
-    size_t begin = group * sweep->plan.rates;
-    *first = sweep->row + begin;
-    if (begin >= sweep->rows)
-        return 0;
-    return sweep->rows - begin < sweep->plan.rates ? sweep->rows - begin : sweep->plan.rates;
-}
-
-void sweep_run_name(const struct sweep *sweep, const relume_sweep_row *row, char name[SWEEP_RUN_NAME])
-{
-    if (sweep->plan.groups > 1)
-        (void)snprintf(name, SWEEP_RUN_NAME, "%s-%s-lr-%.9g", relume_init_name(row->init),
-                       relume_optimizer_name(row->optimizer), row->learning_rate);
-    else
-        (void)snprintf(name, SWEEP_RUN_NAME, "lr-%.9g", row->learning_rate);
-}
-
 /* ---- one training ---- */
 
 /* As a run directory: the same command again finds it finished, or goes on with it. */

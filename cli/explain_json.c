@@ -1,26 +1,7 @@
 /* relume explain --json: every number of the lesson; docs/schemas/explain-1.json. */
 #include "explain.h"
 
-#include <math.h>
-
 #include "account.h"
-
-size_t explain_largest(const float *term, size_t count, size_t most, size_t *place)
-{
-    size_t found = 0;
-    for (size_t k = 0; k < count; k++) {
-        size_t at = found;
-        while (at > 0 && fabsf(term[place[at - 1]]) < fabsf(term[k]))
-            at--;
-        if (at >= most || term[k] == 0.0f)
-            continue;
-        found += found < most;
-        for (size_t i = found - 1; i > at; i--)
-            place[i] = place[i - 1];
-        place[at] = k;
-    }
-    return found;
-}
 
 static json_t *floats(struct cli_json *document, const float *value, size_t count)
 {
