@@ -104,6 +104,7 @@ def together(root):
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and its children with it
     root = tempfile.mkdtemp(prefix="relume-signals-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
     tests = [("SIGKILL", lambda: moments(root, signal.SIGKILL)), ("SIGINT", lambda: moments(root, signal.SIGINT)),
              ("SIGTERM", lambda: moments(root, signal.SIGTERM)), ("two at once", lambda: together(root))]
