@@ -739,14 +739,14 @@ def model_for_other_data(folder):
 def run_with_history_of_garbage(folder):
     (folder / "old").mkdir()
     (folder / "old/history.sqlite").write_bytes(b"this is no database " * 100)
-    return ["report", "old", "-o", "page.html"]
+    return ["report", "old"]
 
 
 @case
 def run_with_empty_history(folder):
     (folder / "old").mkdir()
     (folder / "old/history.sqlite").write_bytes(b"")
-    return ["report", "old", "-o", "page.html"]
+    return ["report", "old"]
 
 
 @case
@@ -756,7 +756,7 @@ def run_with_history_of_another_program(folder):
     database.execute("CREATE TABLE moz_places (id INTEGER)")
     database.commit()
     database.close()
-    return ["report", "old", "-o", "page.html"]
+    return ["report", "old"]
 
 
 @case
