@@ -4,25 +4,17 @@
  *     bench_census [THREADS]
  *
  * Prints the median of the pairs' ratios with the quartiles. */
-#include <stdio.h>
+#define BENCH "bench_census"
+
 #include <stdlib.h>
 
 #include "base/checked.h"
 #include "base/clock.h"
+#include "bench.h"
 #include "network/forward.h"
 #include "relume/relume.h"
 
 #define PAIRS 31
-
-static relume_error error;
-
-static void check(relume_status status)
-{
-    if (status == RELUME_OK)
-        return;
-    (void)fprintf(stderr, "bench_census: %s\n", error.message);
-    exit(1);
-}
 
 static double time_census(relume_census *census)
 {
@@ -44,12 +36,6 @@ static double time_forward(struct rlm_pass *pass, const relume_dataset *dataset)
     return rlm_clock_now() - begin;
 }
 
-static int compare(const void *a, const void *b)
-{
-    double first = *(const double *)a, second = *(const double *)b;
-    return (first > second) - (first < second);
-}
-
 static void bench(const relume_network *network, const relume_dataset *dataset)
 {
     relume_census *census = NULL;
@@ -66,7 +52,7 @@ static void bench(const relume_network *network, const relume_dataset *dataset)
                 plain = time_forward(&pass, dataset);
         ratio[i] = counting / plain;
     }
-    qsort(ratio, PAIRS, sizeof *ratio, compare);
+    sort(ratio, PAIRS);
     (void)printf("census / forward pass: %.3f (quartiles %.3f to %.3f; %d pairs)\n", ratio[PAIRS / 2],
                  ratio[PAIRS / 4], ratio[PAIRS - 1 - PAIRS / 4], PAIRS);
     rlm_pass_deinit(&pass);

@@ -7,11 +7,13 @@
  * Prints for each net the median of the pairs' ratios minus 1, with the quartiles; ends with 1 when a median
  * is above 3 %. What the forward kernel does for every step, counted or not (gate bits, active counts), is in
  * both pieces. */
-#include <stdio.h>
+#define BENCH "bench_ledger"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "bench.h"
 #include "census/ledger.h"
 #include "data/dataset.h"
 #include "relume/relume.h"
@@ -31,16 +33,6 @@ static const struct net {
     {'c', 784, 3, {2048, 2048, 2048}, 256},
     {'d', 64, 1, {32}, 16},
 };
-
-static relume_error error;
-
-static void check(relume_status status)
-{
-    if (status == RELUME_OK)
-        return;
-    (void)fprintf(stderr, "bench_ledger: %s\n", error.message);
-    exit(1);
-}
 
 /* Centre crop of 24 × 24, means of 3 × 3: 64 features, as bench/peers/peerlib.py makes them. */
 static relume_dataset *shrink(relume_engine *engine, const relume_dataset *images)
@@ -85,12 +77,6 @@ static double piece(struct trial *trial, bool counts)
     return rlm_clock_now() - begin;
 }
 
-static int compare(const void *a, const void *b)
-{
-    double first = *(const double *)a, second = *(const double *)b;
-    return (first > second) - (first < second);
-}
-
 /* Warms up, finds how many steps make a piece, and measures pairs until the time is up; the ratios come out
  * sorted. Returns how many there are. */
 static size_t measure(struct trial *trial, double *ratio)
@@ -107,7 +93,7 @@ static size_t measure(struct trial *trial, double *ratio)
         }
         ratio[pairs] = with / without - 1;
     }
-    qsort(ratio, pairs, sizeof *ratio, compare);
+    sort(ratio, pairs);
     return pairs;
 }
 

@@ -10,11 +10,13 @@
  * Every epoch of each is evaluated on the test split. Prints the medians over the turns of seconds and of the
  * ratio to bare, of this process's CPU time without loading the data, and where the time of the last turn
  * went. Ends with 1 when `recorded` costs more than 5 % beyond bare. */
-#include <stdio.h>
+#define BENCH "bench_recording"
+
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "bench.h"
 #include "relume/relume.h"
 
 enum { BARE, RECORDED, DEFAULT, WAYS };
@@ -22,16 +24,6 @@ enum { BARE, RECORDED, DEFAULT, WAYS };
 #define MOST 1.05
 
 static const char *const names[WAYS] = {"bare", "recorded", "default"};
-static relume_error error;
-
-static void check(relume_status status)
-{
-    if (status == RELUME_OK)
-        return;
-    (void)fprintf(stderr, "bench_recording: %s\n", error.message);
-    exit(1);
-}
-
 static double cpu_now(void)
 {
     struct timespec now;
@@ -75,15 +67,9 @@ static double spend(relume_engine *engine, int way, uint64_t epochs, relume_run_
     return spent - result->load_seconds;
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double median(double *values, size_t count)
 {
-    qsort(values, count, sizeof *values, compare);
+    sort(values, count);
     return values[count / 2];
 }
 

@@ -53,12 +53,11 @@ def print_table(rows):
 def panel(left, what, points):
     """One diagram of 260 × 170 with its corner at `left`, 30."""
     width, height, top = 260, 170, 30
-    share_top = 1.0
-    at = [(left + width * i / (len(points) - 1), top + height * (1 - min(share, share_top) / share_top))
+    at = [(left + width * i / (len(points) - 1), top + height * (1 - min(share, 1)))
           for i, (_, share, _) in enumerate(points)]
     parts = [f'<rect x="{left}" y="{top}" width="{width}" height="{height}" class="frame"/>']
-    for tenth in (0.25, 0.5, 0.75):
-        y = top + height * (1 - tenth)
+    for share in (0.25, 0.5, 0.75):
+        y = top + height * (1 - share)
         parts.append(f'<line x1="{left}" x2="{left + width}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>')
     for share in (0, 0.5, 1):
         parts.append(f'<text x="{left - 6}" y="{top + height * (1 - share) + 4:.1f}" class="right">{share:g}</text>')

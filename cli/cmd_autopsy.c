@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "autopsy.h"
+#include "progress.h"
 #include "signals.h"
 
 /* "h1.37" as a unit. False for anything else. */
@@ -31,21 +32,6 @@ static bool read_units(const struct cli_args *args, relume_autopsy_unit *unit, s
     return true;
 }
 
-/* A line that moves, on a terminal only. */
-static void tell_progress(void *user, uint64_t done, uint64_t total)
-{
-    const struct cli_term *err = user;
-    if (done % 16 == 0 || done == total)
-        fprintf(err->stream, "\rrepeating update %llu of %llu ", (unsigned long long)done,
-                (unsigned long long)total);
-}
-
-static void end_progress(const struct cli_term *err)
-{
-    if (err->tty)
-        fprintf(err->stream, "\r%*s\r", 60, "");
-}
-
 static relume_status hold(struct cli_program *program, relume_run *run, const relume_autopsy_options *options,
                           relume_error *error)
 {
@@ -54,7 +40,7 @@ static relume_status hold(struct cli_program *program, relume_run *run, const re
     relume_status status = relume_run_load_dataset(run, error);
     if (status == RELUME_OK)
         status = relume_autopsy_hold(run, options, &found, error);
-    end_progress(&program->err);
+    cli_progress_clear(&program->err);
     if (status != RELUME_OK)
         return status;
     autopsy.found = found;
@@ -81,7 +67,7 @@ int cmd_autopsy(struct cli_program *program)
     options.unit = options.unit_count > 0 ? unit : NULL;
     options.all = cli_given(program->args, "all");
     options.episodes = cli_given(program->args, "episodes");
-    options.progress = program->err.tty ? tell_progress : NULL;
+    options.progress = program->err.tty ? cli_progress_repeating : NULL;
     options.user = &program->err;
     options.stop = &cli_stop;
     cli_signals_catch();

@@ -4,6 +4,7 @@
 
 #include "output.h"
 #include "program.h"
+#include "progress.h"
 #include "signals.h"
 
 /* What was asked for: -o is the page, --json the JSON, neither the terminal. */
@@ -37,21 +38,6 @@ static void tell(const struct cli_program *program, const char *path, size_t len
     fprintf(program->err.stream, " (%.1f MB): open it in a browser\n", (double)length / 1e6);
 }
 
-/* A line that moves while the autopsy repeats the run, on a terminal only. */
-static void tell_progress(void *user, uint64_t done, uint64_t total)
-{
-    const struct cli_term *err = user;
-    if (done % 16 == 0 || done == total)
-        fprintf(err->stream, "\rrepeating update %llu of %llu ", (unsigned long long)done,
-                (unsigned long long)total);
-}
-
-static void end_progress(const struct cli_term *err)
-{
-    if (err->tty)
-        fprintf(err->stream, "\r%*s\r", 60, "");
-}
-
 static void set_options(struct cli_program *program, relume_report_options *options)
 {
     relume_report_options_default(options);
@@ -59,7 +45,7 @@ static void set_options(struct cli_program *program, relume_report_options *opti
         options->autopsy = RELUME_REPORT_AUTOPSY_ALWAYS;
     if (cli_given(program->args, "no-autopsy"))
         options->autopsy = RELUME_REPORT_AUTOPSY_NEVER;
-    options->progress = program->err.tty ? tell_progress : NULL;
+    options->progress = program->err.tty ? cli_progress_repeating : NULL;
     options->user = &program->err;
     options->stop = &cli_stop;
 }
@@ -75,7 +61,7 @@ static relume_status make_report(struct cli_program *program, relume_engine *eng
     cli_signals_catch();
     relume_status status =
         relume_report_create(engine, program->args->positional[0], &options, &report, error);
-    end_progress(&program->err);
+    cli_progress_clear(&program->err);
     if (status != RELUME_OK)
         return status;
     status = relume_report_print(report, format, program->out.width, &text, &length, error);

@@ -136,3 +136,17 @@ void cli_progress_end(struct cli_progress *progress)
     progress->on_screen = false;
     fflush(progress->err->stream);
 }
+
+void cli_progress_repeating(void *user, uint64_t done, uint64_t total)
+{
+    const struct cli_term *err = user;
+    if (done % 16 == 0 || done == total)
+        fprintf(err->stream, "\rrepeating update %llu of %llu ", (unsigned long long)done,
+                (unsigned long long)total);
+}
+
+void cli_progress_clear(const struct cli_term *err)
+{
+    if (err->tty)
+        fprintf(err->stream, "\r%*s\r", 60, "");
+}

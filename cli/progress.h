@@ -25,4 +25,10 @@ void cli_progress_news(void *user, const relume_run_news *news);
 /* Takes the bar off the screen, so that other lines can be written. */
 void cli_progress_end(struct cli_progress *progress);
 
+/* A line that moves while an autopsy repeats a run: `progress` of its options and of a report's. `user` is
+ * the struct cli_term of a terminal. */
+void cli_progress_repeating(void *user, uint64_t done, uint64_t total);
+/* Takes that line off the screen; nothing where `err` is no terminal. */
+void cli_progress_clear(const struct cli_term *err);
+
 #endif

@@ -15,7 +15,6 @@
 #define SIMD_WIDTH 4
 #define TILE_ROWS 5
 #define TILE_PANELS 1
-#define SPARSE_PERCENT 33
 #define BLOCK_ROWS ((size_t)80)
 
 typedef float32x4_t vec;

@@ -21,7 +21,6 @@
 #define SIMD_WIDTH 8
 #define TILE_ROWS 6
 #define TILE_PANELS 1
-#define SPARSE_PERCENT 33
 #define BLOCK_ROWS ((size_t)48)
 
 typedef __m256 vec;

@@ -23,7 +23,6 @@
 #define SIMD_WIDTH 16
 #define TILE_ROWS 14
 #define TILE_PANELS 2
-#define SPARSE_PERCENT 33
 #define BLOCK_ROWS ((size_t)112)
 
 typedef __m512 vec;
