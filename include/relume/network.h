@@ -97,7 +97,8 @@ RELUME_API const char *relume_network_get_class_name(const relume_network *netwo
 RELUME_API relume_scaling relume_network_get_scaling(const relume_network *network);
 
 /* One layer: its names, sizes and a view of its parameters, valid until the network is destroyed and current
- * between calls. Row n of `weight` begins at weight + n * weight_stride. */
+ * between calls. Whoever writes parameters while a trainer moves them calls relume_trainer_parameters_changed
+ * afterwards. Row n of `weight` begins at weight + n * weight_stride. */
 typedef struct relume_layer {
     const char *name; /* "h1", "h2", …, "out" */
     const char

@@ -91,6 +91,11 @@ RELUME_API relume_status relume_trainer_step(relume_trainer *trainer, relume_err
 /* Does the steps that are left of the current epoch. */
 RELUME_API relume_status relume_trainer_epoch(relume_trainer *trainer, relume_error *error) RELUME_MUST_CHECK;
 
+/* Tells the trainer that somebody else has written parameters of its network between two steps. It leaves
+ * units out of its work that are proved dead on the training split as long as no update moves them; after
+ * this call it works out all of them again. */
+RELUME_API void relume_trainer_parameters_changed(relume_trainer *trainer);
+
 /* Where training is. */
 typedef struct relume_progress {
     uint64_t step, steps;   /* updates done; updates in all */

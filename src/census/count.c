@@ -33,6 +33,9 @@ static void layout(struct rlm_arena *arena, relume_census *census)
             .active = active,
         };
     }
+    size_t first = census->layers > 0 ? census->network->layers[0].out_features : 0;
+    census->known = rlm_arena_take(arena, first, sizeof *census->known);
+    census->asked = rlm_arena_take(arena, first, sizeof *census->asked);
 }
 
 /* The part of creation that stored and counted censuses share. NULL: no memory, and the error says so. */
@@ -98,7 +101,7 @@ static relume_status census_equip(relume_census *census, const relume_dataset *d
         dataset->task != RELUME_UNLABELLED && rlm_loss_check(census->network, dataset, NULL) == RELUME_OK;
     size_t capacity = batch_capacity(census);
     RLM_TRY(rlm_pass_init(&census->pass, census->network, capacity,
-                          RLM_PASS_ACTIVE | RLM_PASS_MARGIN | RLM_PASS_SUM, error));
+                          RLM_PASS_ACTIVE | RLM_PASS_LIVE | RLM_PASS_MARGIN | RLM_PASS_SUM, error));
     if (!census->has_loss)
         return RELUME_OK;
     return rlm_loss_init(&census->loss_pass, census->network, dataset, capacity, error);
@@ -146,6 +149,13 @@ static void census_begin(relume_census *census)
     rlm_pass_reset(&census->pass);
     for (size_t l = 0; l < census->layers; l++)
         memset(census->layer[l].active, 0, census->layer[l].account.units * sizeof *census->layer[l].active);
+    if (census->layers == 0)
+        return;
+    size_t asked = 0;
+    for (size_t u = 0; u < census->layer[0].account.units; u++)
+        if (!census->known[u])
+            census->asked[asked++] = (uint32_t)u;
+    rlm_pass_ask(&census->pass, 0, census->asked, asked);
 }
 
 static void add_active(relume_census *census)
@@ -173,26 +183,25 @@ static void census_publish(relume_census *census, const struct rlm_loss_sum *sum
         const struct rlm_pass_layer *pass = &census->pass.layer[l];
         struct rlm_census_layer *layer = &census->layer[l];
         for (size_t u = 0; u < layer->account.units; u++) {
+            if (l == 0 && census->known[u])
+                continue;
             layer->unit[u].active = layer->active[u];
             layer->unit[u].margin = pass->margin[u];
             layer->unit[u].mean_activation = add_lanes(pass->sum + u * RLM_LANES) / (double)census->samples;
         }
     }
     rlm_census_settle(census);
+    census->counted = true;
     if (census->has_loss) {
         census->loss = rlm_loss_mean(sum);
         census->accuracy = rlm_loss_accuracy(sum, census->dataset);
     }
 }
 
-relume_status rlm_census_count(relume_census *census, const volatile int *stop, relume_error *error)
+/* Every sample once. */
+static relume_status count_samples(relume_census *census, const volatile int *stop, struct rlm_loss_sum *sum,
+                                   relume_error *error)
 {
-    rlm_error_clear(error);
-    if (!census->dataset)
-        return rlm_error_set(error, RELUME_USAGE,
-                             "this census was read from a history and has no data to count over");
-    struct rlm_loss_sum sum = {0};
-    census_begin(census);
     for (size_t done = 0; done < census->rows.count; done += census->pass.capacity) {
         if (stop && *stop)
             return rlm_error_set(error, RELUME_INTERRUPTED, "stopped while counting");
@@ -206,10 +215,25 @@ relume_status rlm_census_count(relume_census *census, const volatile int *stop, 
         if (!census->has_loss)
             continue;
         rlm_loss_run(&census->loss_pass, &census->pass, &batch, NULL);
-        rlm_loss_add(&census->loss_pass, batch.count, &sum);
+        rlm_loss_add(&census->loss_pass, batch.count, sum);
     }
-    census_publish(census, &sum);
     return RELUME_OK;
+}
+
+relume_status rlm_census_count(relume_census *census, const volatile int *stop, relume_error *error)
+{
+    rlm_error_clear(error);
+    if (!census->dataset)
+        return rlm_error_set(error, RELUME_USAGE,
+                             "this census was read from a history and has no data to count over");
+    struct rlm_loss_sum sum = {0};
+    census_begin(census);
+    relume_status status = count_samples(census, stop, &sum, error);
+    if (status == RELUME_OK)
+        census_publish(census, &sum);
+    if (census->layers > 0)
+        memset(census->known, 0, census->layer[0].account.units);
+    return status;
 }
 
 relume_status relume_census_count(relume_census *census, relume_error *error)

@@ -100,23 +100,35 @@ static void clear_features(const struct RLM_NAME(rlm_forward) * a)
             a->z_features[feature_at(b, n, a->batch)] = 0;
 }
 
+/* z, and what is counted, of unit n; returns whether every pre-activation is finite. */
+static bool forward_unit(const struct RLM_NAME(rlm_forward) * a, size_t n)
+{
+    bool finite = true;
+    if (a->relu)
+        forward_clear(a, n);
+    for (size_t b = 0; b < rlm_round_up(a->batch, RLM_LANES); b++) {
+        RLM_REAL z = 0;
+        if (b < a->batch) {
+            RLM_REAL p = pre_activation(a, b, n);
+            finite = finite && isfinite(p);
+            z = a->relu ? activate(a, b, n, p) : p;
+        }
+        a->z[sample_at(b, n, a->out_features)] = z;
+    }
+    return finite;
+}
+
 static bool forward(const struct RLM_NAME(rlm_forward) * a, size_t unit_begin, size_t unit_end)
 {
     bool finite = true;
+    size_t at = 0;
     for (size_t n = unit_begin; n < unit_end; n++) {
-        if (a->relu)
-            forward_clear(a, n);
-        for (size_t b = 0; b < rlm_round_up(a->batch, RLM_LANES); b++) {
-            RLM_REAL z = 0;
-            if (b < a->batch) {
-                RLM_REAL p = pre_activation(a, b, n);
-                finite = finite && isfinite(p);
-                z = a->relu ? activate(a, b, n, p) : p;
-            }
-            a->z[sample_at(b, n, a->out_features)] = z;
-            if (a->z_features)
-                a->z_features[feature_at(b, n, a->batch)] = z;
-        }
+        while (a->units && at < a->unit_count && a->units[at] < n)
+            at++;
+        if (!a->units || (at < a->unit_count && a->units[at] == n))
+            finite = forward_unit(a, n) && finite;
+        for (size_t b = 0; a->z_features && b < rlm_round_up(a->batch, RLM_LANES); b++)
+            a->z_features[feature_at(b, n, a->batch)] = a->z[sample_at(b, n, a->out_features)];
     }
     if (a->z_features && unit_end == a->out_features)
         clear_features(a);
@@ -179,23 +191,35 @@ static void apply(const struct RLM_NAME(rlm_apply) * a, size_t row_begin, size_t
 
 /* -------------------------------------------------------------------------------------------- backward */
 
+/* Moves a parameter as update() does; returns whether a bit of it has changed. */
+static bool moves(const struct RLM_NAME(rlm_update) * u, RLM_REAL g, size_t i, RLM_REAL *w, RLM_REAL *s1,
+                  RLM_REAL *s2, RLM_REAL *gradient)
+{
+    RLM_REAL before = w[i];
+    update(u, g, i, w, s1, s2, gradient);
+    return memcmp(&before, w + i, sizeof before) != 0;
+}
+
 static void backward_weights(const struct RLM_NAME(rlm_backward_weights) * a, size_t unit_begin,
                              size_t unit_end)
 {
     for (size_t n = unit_begin; n < unit_end; n++) {
         size_t row = listed(a->units, n);
+        bool moved = false;
         for (size_t k = 0; k < a->in_features; k++) {
             RLM_REAL g = 0;
             for (size_t b = 0; b < a->batch; b++)
                 g = FMA(a->dz[sample_at(b, n, a->out_features)], a->x_features[feature_at(b, k, a->batch)],
                         g);
-            update(&a->weight_update, g + 0, row * a->stride + k, a->weight, a->weight_s1, a->weight_s2,
-                   a->dweight);
+            moved |= moves(&a->weight_update, g + 0, row * a->stride + k, a->weight, a->weight_s1,
+                           a->weight_s2, a->dweight);
         }
         RLM_REAL g = 0;
         for (size_t b = 0; b < a->batch; b++)
             g += a->dz[sample_at(b, n, a->out_features)];
-        update(&a->bias_update, g + 0, row, a->bias, a->bias_s1, a->bias_s2, a->dbias);
+        moved |= moves(&a->bias_update, g + 0, row, a->bias, a->bias_s1, a->bias_s2, a->dbias);
+        if (a->moved && a->batch == 0)
+            a->moved[row] = moved;
     }
 }
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/checked.h"
@@ -151,6 +152,26 @@ void rlm_batch_fetch(const struct rlm_batch *batch)
  * Measured: docs/performance.md. */
 #define LIST_PAYS(live, units, batch) ((live)*16 <= (units) * ((batch) > 64 ? 15 : 12))
 
+void rlm_pass_ask(struct rlm_pass *pass, size_t layer, const uint32_t *units, size_t count)
+{
+    struct rlm_pass_layer *kept = &pass->layer[layer];
+    size_t all = pass->network->layers[layer].out_features, panels = rlm_divide_up(pass->capacity, RLM_LANES);
+    kept->asked = LIST_PAYS(count, all, pass->capacity) ? units : NULL;
+    kept->asked_count = count;
+    for (size_t n = 0, i = 0; kept->asked && n < all; n++) {
+        if (i < count && units[i] == n) {
+            i++;
+            continue;
+        }
+        kept->active[n] = 0;
+        for (size_t panel = 0; panel < panels; panel++) {
+            memset(kept->z + (panel * all + n) * RLM_LANES, 0, RLM_LANES * sizeof *kept->z);
+            if (kept->gates)
+                kept->gates[panel * all + n] = 0;
+        }
+    }
+}
+
 /* Sorts a layer's units by whether the batch opened them. */
 static void live_list(struct rlm_pass_layer *layer, size_t units, size_t batch)
 {
@@ -194,6 +215,7 @@ static bool layer_forward(struct rlm_pass *pass, size_t index)
     const struct rlm_pass_layer *below = index > 0 ? kept - 1 : NULL;
     bool listed = below && below->listed;
     size_t steps = listed ? below->live_count : layer->in_features;
+    size_t units = kept->asked ? kept->asked_count : layer->out_features;
     struct forward_region region = {
         .kernels = network->kernels,
         .arguments = {.batch = pass->batch,
@@ -204,6 +226,8 @@ static bool layer_forward(struct rlm_pass *pass, size_t index)
                       .stride = layer->stride,
                       .inputs = listed ? below->live : NULL,
                       .input_count = steps,
+                      .units = kept->asked,
+                      .unit_count = units,
                       .bias = layer->bias,
                       .z = kept->z,
                       .z_features = kept->z_features,
@@ -214,8 +238,8 @@ static bool layer_forward(struct rlm_pass *pass, size_t index)
                       .sum = kept->sum},
     };
     atomic_init(&region.finite, true);
-    rlm_range_run(network->engine->pool, layer->out_features, pass->batch * steps * layer->out_features,
-                  forward_range, &region);
+    rlm_range_run(network->engine->pool, layer->out_features, pass->batch * steps * units, forward_range,
+                  &region);
     if (kept->live)
         live_list(kept, layer->out_features, pass->batch);
     return atomic_load_explicit(&region.finite, memory_order_relaxed);

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "run/counting.h"
 #include "run/run.h"
 
 bool rlm_interval_is_due(const relume_interval *interval, const relume_progress *progress, uint64_t step)
@@ -76,7 +77,7 @@ relume_status rlm_run_save_checkpoint(relume_run *run, relume_error *error)
 static relume_status count(relume_run *run, relume_error *error)
 {
     double begin = rlm_clock_now();
-    RLM_TRY(rlm_census_count(run->census, run->options.stop, error));
+    RLM_TRY(rlm_count_between(run->census, run->trainer, run->options.stop, error));
     run->census_counted = run->census_valid = true;
     run->epoch_seconds.census += rlm_clock_now() - begin;
     return RELUME_OK;

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "run/counting.h"
 #include "run/run.h"
 
 struct sweep {
@@ -68,7 +69,7 @@ static relume_status sweep_advance(struct sweep *sweep, relume_error *error)
     for (;;) {
         relume_progress progress = relume_trainer_get_progress(sweep->trainer);
         if (rlm_interval_is_due(&sweep->options->census, &progress, progress.step)) {
-            RLM_TRY(rlm_census_count(sweep->census, stop, error));
+            RLM_TRY(rlm_count_between(sweep->census, sweep->trainer, stop, error));
             rlm_ledger_enter(&sweep->ledger, sweep->census, progress.step);
         }
         if (progress.step == progress.steps)

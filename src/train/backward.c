@@ -52,8 +52,7 @@ static void weights_range(void *context, size_t begin, size_t end)
     region->kernels->backward_weights(&region->arguments, begin, end);
 }
 
-/* A gradient of +0 changes nothing under plain SGD: w + (−lr · 0) = w, to the bit. */
-static bool update_is_idle_at_zero(const struct rlm_update *update)
+bool rlm_update_is_still(const struct rlm_update *update)
 {
     return update->kind == RLM_UPDATE_SGD && update->decay == 0.0f;
 }
@@ -64,8 +63,8 @@ static void dead_weights(const struct rlm_pass *pass, size_t index, struct weigh
 {
     const struct rlm_pass_layer *kept = &pass->layer[index];
     const struct rlm_layer *layer = &pass->network->layers[index];
-    if (update_is_idle_at_zero(&region->arguments.weight_update) &&
-        update_is_idle_at_zero(&region->arguments.bias_update))
+    if (rlm_update_is_still(&region->arguments.weight_update) &&
+        rlm_update_is_still(&region->arguments.bias_update))
         return;
     region->arguments.batch = 0;
     region->arguments.units = kept->live + kept->live_count;
@@ -101,7 +100,8 @@ static void layer_weights(const struct rlm_backward *backward, const struct rlm_
                       .bias_s1 = update->bias_s1,
                       .bias_s2 = update->bias_s2,
                       .dweight = update->dweight,
-                      .dbias = update->dbias},
+                      .dbias = update->dbias,
+                      .moved = index == 0 ? backward->moved : NULL},
     };
     rlm_range_run(network->engine->pool, region.arguments.out_features,
                   pass->batch * layer->in_features * region.arguments.out_features, weights_range, &region);

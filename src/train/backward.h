@@ -22,6 +22,8 @@ struct rlm_layer_update {
 struct rlm_backward {
     float *dlogits;                 /* sample panels [batch, outputs]: the loss writes them here */
     struct rlm_layer_update *layer; /* [layers], set by the caller */
+    uint8_t *moved; /* [units of the first layer]: set for those that the pass lists as dead, to whether a bit
+                       of their parameters has changed. The caller's; NULL: not wanted */
     /* private */
     float *dz[2]; /* sample panels [batch, widest layer], taking turns */
     struct rlm_arena arena;
@@ -31,6 +33,9 @@ struct rlm_backward {
 relume_status rlm_backward_init(struct rlm_backward *backward, const relume_network *network, size_t capacity,
                                 relume_error *error);
 void rlm_backward_deinit(struct rlm_backward *backward);
+
+/* Whether a gradient of +0 changes nothing, as under plain SGD: w + (−lr · 0) = w, to the bit. */
+bool rlm_update_is_still(const struct rlm_update *update);
 
 /* Goes back over the batch `pass` has just run. Overwrites dlogits. Allocates nothing. */
 void rlm_backward_run(struct rlm_backward *backward, const struct rlm_pass *pass);

@@ -4,6 +4,7 @@
 
 #include "network/loss.h"
 #include "train/backward.h"
+#include "train/rest.h"
 #include "train/trainer.h"
 
 /* A gradient to be clipped: kept as a whole before anything moves. */
@@ -25,6 +26,7 @@ struct relume_trainer {
     struct rlm_pass pass;
     struct rlm_loss_pass loss;
     struct rlm_backward backward;
+    struct rlm_rest rest; /* no units with options.dense */
     size_t slot_count;
     struct rlm_slot *slots;         /* [layers][slot_count] */
     struct rlm_gradient *gradients; /* [layers] with clip_norm, else NULL */

@@ -2,6 +2,7 @@
  * anything moves, so after a failure the weights are those before the step. Nothing is allocated here. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "base/clock.h"
@@ -225,6 +226,19 @@ static relume_status backward_clipped(relume_trainer *trainer, relume_error *err
 
 /* ---- the step ---- */
 
+/* What the step just done tells of units at rest. A clipped gradient is applied to all rows at once, so then
+ * only plain SGD is known to leave one alone. */
+static void rest_note(relume_trainer *trainer)
+{
+    const struct rlm_layer_update *update = &trainer->backward.layer[0];
+    bool still = rlm_update_is_still(&update->weight) && rlm_update_is_still(&update->bias);
+    if (trainer->gradients)
+        memset(trainer->rest.moved, 1, trainer->rest.units);
+    rlm_rest_note(&trainer->rest, &trainer->pass, trainer->step, still);
+    if (trainer->step % trainer->steps_per_epoch == 0 && trainer->step >= trainer->steps_per_epoch)
+        rlm_rest_note_epoch(&trainer->rest, &trainer->pass, trainer->step - trainer->steps_per_epoch + 1);
+}
+
 static void observer_tell(const relume_trainer *trainer, size_t batch)
 {
     if (!trainer->observer.stepped)
@@ -278,6 +292,8 @@ relume_status relume_trainer_step(relume_trainer *trainer, relume_error *error)
     trainer->step++;
     trainer->samples += batch.count;
     observer_tell(trainer, batch.count);
+    if (trainer->rest.units > 0)
+        rest_note(trainer);
     return RELUME_OK;
 }
 

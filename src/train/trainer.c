@@ -155,6 +155,8 @@ static void trainer_layout(struct rlm_arena *arena, relume_trainer *trainer,
     if (!options->no_shuffle)
         trainer->order = rlm_arena_take(arena, trainer->rows.count, sizeof *trainer->order);
     slots_layout(arena, trainer);
+    if (!options->dense && trainer->network->layer_count > 1)
+        rlm_rest_layout(arena, &trainer->rest, trainer->network->layers[0].out_features);
     if (options->clip_norm > 0)
         gradients_layout(arena, trainer);
     if (options->schedule == RELUME_SCHEDULE_POINTS) {
@@ -206,6 +208,7 @@ static relume_status trainer_allocate(relume_trainer *trainer, const relume_trai
     if (!rlm_arena_init(&trainer->arena, &network->engine->allocator))
         return rlm_error_memory(error, bytes, "the optimizer's state and the order of samples");
     trainer_layout(&trainer->arena, trainer, options);
+    trainer->backward.moved = trainer->rest.units > 0 ? trainer->rest.moved : NULL;
     updates_connect(trainer);
     views_connect(trainer);
     return RELUME_OK;
@@ -282,6 +285,21 @@ relume_progress relume_trainer_get_progress(const relume_trainer *trainer)
     };
 }
 
+void relume_trainer_parameters_changed(relume_trainer *trainer)
+{
+    rlm_rest_forget(&trainer->rest, &trainer->pass, trainer->step);
+}
+
+bool rlm_trainer_unit_rested(const relume_trainer *trainer, size_t unit, uint64_t step)
+{
+    return unit < trainer->rest.units && trainer->rest.stirred[unit] <= step;
+}
+
+void rlm_trainer_note_dead(relume_trainer *trainer, const uint8_t *dead)
+{
+    rlm_rest_note_dead(&trainer->rest, &trainer->pass, dead);
+}
+
 void rlm_trainer_observe(relume_trainer *trainer, const struct rlm_observer *observer)
 {
     trainer->observer = observer ? *observer : (struct rlm_observer){0};
@@ -314,6 +332,7 @@ relume_status rlm_trainer_set_state(relume_trainer *trainer, const struct rlm_tr
         return rlm_error_set(error, RELUME_USAGE, "the state is of step %llu, training has %llu steps",
                              (unsigned long long)state->step, (unsigned long long)trainer->steps);
     trainer->step = state->step;
+    rlm_rest_forget(&trainer->rest, &trainer->pass, state->step);
     trainer->epoch_sum = (struct rlm_loss_sum){state->epoch_loss, state->epoch_correct, state->epoch_samples};
     return RELUME_OK;
 }

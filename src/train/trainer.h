@@ -34,6 +34,14 @@ struct rlm_trainer_state rlm_trainer_get_state(const relume_trainer *trainer);
 relume_status rlm_trainer_set_state(relume_trainer *trainer, const struct rlm_trainer_state *state,
                                     relume_error *error);
 
+/* Whether a unit of the first hidden layer is known to be, bit for bit, what it was after `step` updates.
+ * False where nothing is known, as with options.dense. */
+bool rlm_trainer_unit_rested(const relume_trainer *trainer, size_t unit, uint64_t step);
+
+/* Tells that these units of the first hidden layer (dead[unit] != 0) open for no training sample as they are
+ * now: the forward pass leaves them out until something moves them. */
+void rlm_trainer_note_dead(relume_trainer *trainer, const uint8_t *dead);
+
 /* The samples of the next step, of which one must be left. Its index is valid until an epoch later than that
  * step's begins. */
 struct rlm_batch rlm_trainer_get_batch(relume_trainer *trainer);

@@ -88,6 +88,22 @@ static void parameters_compare(const struct parameters *p, const char *of, const
     pair_compare(&p->gradient, of, "gradient", shape);
 }
 
+/* Takes the first moment from half of the rows, which without a gradient then stay as they are; in every
+ * other of these one element keeps it. */
+static void still_rows(struct random *r, const struct parameters *w, const struct parameters *b, size_t rows,
+                       size_t stride)
+{
+    for (size_t row = 0; row < rows; row++) {
+        if (random_one_in(r, 2))
+            continue;
+        size_t kept = random_one_in(r, 2) ? random_below(r, stride) : stride;
+        for (size_t i = 0; i < stride; i++)
+            if (i != kept)
+                ((float *)w->s1.want)[row * stride + i] = ((float *)w->s1.got)[row * stride + i] = 0;
+        ((float *)b->s1.want)[row] = ((float *)b->s1.got)[row] = 0;
+    }
+}
+
 static void weights_once(const struct rlm_kernels *kernels, struct random *r, size_t batch, size_t features,
                          size_t units)
 {
@@ -117,11 +133,18 @@ static void weights_once(const struct rlm_kernels *kernels, struct random *r, si
              features, listed, units, (int)fill, (int)a.weight_update.kind, (int)a.bias_update.kind);
     struct parameters w = parameters_take(r, units, features, stride),
                       b = parameters_take(r, 1, units, units);
+    struct pair moved = pair_of(NULL, units, sizeof(uint8_t));
+    bool watched = batch == 0 && !random_one_in(r, 4);
+    if (batch == 0)
+        still_rows(r, &w, &b, units, stride);
     set_parameters(&a, &w, &b, false);
+    a.moved = watched ? moved.want : NULL;
     rlm_kernels_ref.backward_weights(&a, 0, listed);
     set_parameters(&a, &w, &b, true);
+    a.moved = watched ? moved.got : NULL;
     in_ranges(r, listed, weights_range, &(struct job){kernels, &a});
     parameters_compare(&w, "backward_weights: weight", shape);
+    pair_compare(&moved, "backward_weights", "moved", shape);
     parameters_compare(&b, "backward_weights: bias", shape);
     buffers_release();
 }
@@ -184,8 +207,8 @@ static void shapes(const struct rlm_kernels *kernels, struct random *r, size_t r
 void check_backward_weights(const struct rlm_kernels *kernels, struct random *r, size_t rounds)
 {
     shapes(kernels, r, rounds, weights_once);
-    for (size_t i = 0; i < 20; i++)
-        weights_once(kernels, r, 0, 1 + random_below(r, 40), 1 + random_below(r, 40));
+    for (size_t i = 0; i < 40 + rounds; i++)
+        weights_once(kernels, r, 0, random_dimension(r, 600), 1 + random_below(r, 40));
 }
 
 void check_backward_input(const struct rlm_kernels *kernels, struct random *r, size_t rounds)

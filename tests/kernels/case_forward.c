@@ -2,6 +2,7 @@
  * finiteness. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "kernels/levels.h"
 #include "support.h"
@@ -39,6 +40,16 @@ static struct outputs outputs_take(struct random *r, size_t batch, size_t units)
         .margin = pair_of(margin, units, sizeof(float)),
         .sum = pair_of(sum, units * RLM_LANES, sizeof(double)),
     };
+}
+
+/* What a call with a list of units expects of the others. */
+static void outputs_clear(const struct outputs *o)
+{
+    const struct pair *const pairs[] = {&o->z, &o->gates, &o->active};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        memset(pairs[i]->want, 0, pairs[i]->count * pairs[i]->size);
+        memset(pairs[i]->got, 0, pairs[i]->count * pairs[i]->size);
+    }
 }
 
 /* `wanted` has a bit for each output that is optional. */
@@ -91,9 +102,13 @@ static void once(const struct rlm_kernels *kernels, struct random *r, size_t bat
         .relu = !random_one_in(r, 4),
     };
     a.inputs = random_list(r, features, 0, &a.input_count);
-    snprintf(shape, sizeof shape, "batch %zu, in %zu (%zu used), out %zu, fill %d, relu %d, wanted %u", batch,
-             features, a.input_count, units, (int)fill, a.relu, wanted);
+    a.units = random_list(r, units, 0, &a.unit_count);
+    snprintf(shape, sizeof shape,
+             "batch %zu, in %zu (%zu used), out %zu (%zu asked), fill %d, relu %d, wanted %u", batch,
+             features, a.input_count, units, a.unit_count, (int)fill, a.relu, wanted);
     struct outputs o = outputs_take(r, batch, units);
+    if (a.units)
+        outputs_clear(&o);
     outputs_set(&a, &o, false, wanted);
     bool finite = rlm_kernels_ref.forward(&a, 0, units);
     outputs_set(&a, &o, true, wanted);

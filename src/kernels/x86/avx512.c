@@ -1,9 +1,10 @@
-/* The kernels for x86-64 with AVX2 and FMA: vectors of 8 floats, 16 registers. 6 rows × 2 vectors are 12
- * chains, enough to keep two multipliers of latency 4 busy; 2 registers hold the panel and 1 or 2 the spread
- * number. Empty elsewhere. */
+/* The kernels for x86-64 with AVX-512: vectors of 16 floats, 32 registers. 14 rows × 2 vectors are 28 chains,
+ * of which two multipliers of latency 4 need 8; 2 registers hold the panel, and the spread number is read
+ * from memory by the multiplication itself. Empty elsewhere. */
 #if defined(__x86_64__)
 
 #include <immintrin.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "kernels/levels.h"

@@ -1,0 +1,217 @@
+/* Units at rest: what is proved of them, when the proof ends, and that leaving them out of forward passes and
+ * censuses changes no byte. */
+#include "world.h"
+
+#include "census/census.h"
+#include "network/network.h"
+#include "run/counting.h"
+#include "train/state.h"
+
+#define SAMPLES 150
+#define FEATURES 24
+#define UNITS 64
+
+struct training {
+    relume_dataset *dataset;
+    relume_network *network;
+    relume_trainer *trainer;
+    relume_census *census;
+};
+
+static relume_trainer_options options_of(relume_optimizer optimizer, double rate, int dense)
+{
+    relume_trainer_options options;
+    relume_trainer_options_default(&options);
+    options.optimizer = optimizer;
+    options.learning_rate = rate;
+    options.batch_size = 20; /* 8 steps an epoch, the last of 10 samples */
+    options.epochs = 400;
+    options.dense = dense;
+    return options;
+}
+
+static struct training training_begin(relume_engine *engine, const relume_trainer_options *options)
+{
+    struct training t = {
+        world_dataset(engine, SAMPLES, FEATURES, 5, 0, 3),
+        world_network(engine, (const size_t[]){FEATURES, UNITS, 40, 5, 0}, RELUME_LOSS_SOFTMAX, 1), NULL,
+        NULL};
+    relume_error error = {0};
+    for (size_t n = 0; n < UNITS; n += 2)
+        t.network->layers[0].bias[n] = -4; /* most of these are born dead, the others nearly so */
+    assert_ok(relume_trainer_create(t.network, t.dataset, options, &t.trainer, &error), error);
+    assert_ok(relume_census_create(t.network, t.dataset, RELUME_SPLIT_TRAIN, NULL, &t.census, &error), error);
+    return t;
+}
+
+static void training_end(struct training *t)
+{
+    relume_census_destroy(t->census);
+    relume_trainer_destroy(t->trainer);
+    relume_network_destroy(t->network);
+    relume_dataset_destroy(t->dataset);
+}
+
+static void step(struct training *t, size_t count)
+{
+    relume_error error = {0};
+    for (size_t i = 0; i < count; i++)
+        assert_ok(relume_trainer_step(t->trainer, &error), error);
+}
+
+static size_t left_out(const struct training *t)
+{
+    const struct rlm_pass_layer *layer = &t->trainer->pass.layer[0];
+    return layer->asked ? UNITS - layer->asked_count : 0;
+}
+
+static void assert_same_account(const relume_census *a, const relume_census *b)
+{
+    assert_true(relume_census_get_loss(a) == relume_census_get_loss(b));
+    for (size_t l = 0; l < relume_census_get_layers(a); l++) {
+        relume_layer_account first = relume_census_get_layer(a, l), second = relume_census_get_layer(b, l);
+        assert_memory_equal(first.unit, second.unit, first.units * sizeof *first.unit);
+    }
+}
+
+/* Trains side by side: one that leaves out what it can, with a census every `every` steps, and one that
+ * leaves out nothing and counts every unit. Adds to `out` the units left out of steps, to `lost` the proofs
+ * that ended. */
+static void compare(const char *cpu, size_t threads, const relume_trainer_options *options, size_t steps,
+                    size_t every, size_t *out, size_t *lost)
+{
+    relume_engine *engine = world_engine(cpu, threads, NULL);
+    relume_trainer_options dense = *options;
+    dense.dense = 1;
+    struct training a = training_begin(engine, options), b = training_begin(engine, &dense);
+    relume_error error = {0};
+    size_t before = 0;
+    for (size_t done = 0; done < steps; done++) {
+        if (every > 0 && done % every == 0) {
+            assert_ok(rlm_count_between(a.census, a.trainer, NULL, &error), error);
+            assert_ok(relume_census_count(b.census, &error), error);
+            assert_same_account(a.census, b.census);
+            before = left_out(&a);
+        }
+        step(&a, 1);
+        step(&b, 1);
+        assert_true(world_networks_equal(a.network, b.network));
+        *out += left_out(&a);
+        *lost += left_out(&a) < before;
+        before = left_out(&a);
+    }
+    training_end(&a);
+    training_end(&b);
+    relume_engine_destroy(engine);
+}
+
+static void test_bytes(void **state)
+{
+    (void)state;
+    static const struct {
+        relume_optimizer optimizer;
+        double rate;
+    } settings[] = {{RELUME_SGD, 1.5},
+                    {RELUME_MOMENTUM, 0.2},
+                    {RELUME_NESTEROV, 0.2},
+                    {RELUME_ADAM, 0.05},
+                    {RELUME_ADAMW, 0.05}};
+    const char *levels[RLM_CPU_LEVELS];
+    size_t count = world_levels(levels);
+    for (size_t s = 0; s < sizeof settings / sizeof *settings; s++)
+        for (size_t l = 0; l < count; l++) {
+            relume_trainer_options options = options_of(settings[s].optimizer, settings[s].rate, 0);
+            size_t epochs_only = 0, counted = 0, lost = 0, none = 0;
+            options.warmup = 3;
+            compare(levels[l], 1, &options, 400, 0, &epochs_only, &none);
+            compare(levels[l], 3, &options, 400, 5, &counted, &lost);
+            if (epochs_only == 0 || counted <= epochs_only)
+                fail_msg("%s, %s: %zu units were left out of steps by epochs, %zu with censuses", levels[l],
+                         relume_optimizer_name(settings[s].optimizer), epochs_only, counted);
+            if (settings[s].optimizer != RELUME_SGD && lost == 0)
+                fail_msg("%s, %s: no proof ever ended", levels[l],
+                         relume_optimizer_name(settings[s].optimizer));
+        }
+}
+
+/* With weight decay nothing ever rests; with clipping only plain SGD leaves a unit alone. */
+static void test_never(void **state)
+{
+    (void)state;
+    relume_trainer_options options = options_of(RELUME_SGD, 1.5, 0);
+    size_t out = 0, lost = 0;
+    options.weight_decay = 0.001;
+    compare(NULL, 1, &options, 200, 0, &out, &lost);
+    options = options_of(RELUME_ADAM, 0.05, 0);
+    options.clip_norm = 0.5;
+    compare(NULL, 1, &options, 200, 0, &out, &lost);
+    assert_int_equal(out, 0);
+    options = options_of(RELUME_SGD, 30, 0);
+    options.clip_norm = 0.5;
+    compare(NULL, 1, &options, 200, 0, &out, &lost);
+    assert_true(out > 0);
+}
+
+/* A unit that was left out and that somebody revives by hand trains on. */
+static void test_written(void **state)
+{
+    (void)state;
+    relume_engine *engine = world_engine(NULL, 1, NULL);
+    relume_trainer_options options = options_of(RELUME_SGD, 1.5, 0), dense = options;
+    dense.dense = 1;
+    struct training a = training_begin(engine, &options), b = training_begin(engine, &dense);
+    step(&a, 200);
+    step(&b, 200);
+    assert_true(left_out(&a) > 0);
+    for (size_t n = 0; n < UNITS; n++) {
+        relume_network_get_layer(a.network, 0).bias[n] = 1;
+        relume_network_get_layer(b.network, 0).bias[n] = 1;
+    }
+    relume_trainer_parameters_changed(a.trainer);
+    assert_int_equal(left_out(&a), 0);
+    step(&a, 60);
+    step(&b, 60);
+    assert_true(world_networks_equal(a.network, b.network));
+    training_end(&a);
+    training_end(&b);
+    relume_engine_destroy(engine);
+}
+
+/* What rlm_count_between may take over from the last count: only units whose parameters no update has
+ * touched. */
+static void test_rested(void **state)
+{
+    (void)state;
+    relume_engine *engine = world_engine(NULL, 1, NULL);
+    relume_trainer_options options = options_of(RELUME_ADAM, 0.05, 0);
+    struct training t = training_begin(engine, &options);
+    size_t stride = t.network->layers[0].stride, agree = 0;
+    float *before = malloc(UNITS * stride * sizeof *before);
+    for (size_t round = 0; round < 300; round++) {
+        uint64_t at = rlm_trainer_get_state(t.trainer).step;
+        memcpy(before, t.network->layers[0].weight, UNITS * stride * sizeof *before);
+        step(&t, 1 + round % 7);
+        for (size_t n = 0; n < UNITS; n++) {
+            bool same = memcmp(before + n * stride, t.network->layers[0].weight + n * stride,
+                               stride * sizeof *before) == 0;
+            bool rested = rlm_trainer_unit_rested(t.trainer, n, at);
+            assert_true(same || !rested);
+            agree += rested;
+        }
+    }
+    assert_true(agree > 0);
+    free(before);
+    training_end(&t);
+    relume_engine_destroy(engine);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_never),
+        cmocka_unit_test(test_written),
+        cmocka_unit_test(test_rested),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
