@@ -36,6 +36,7 @@ static void patient_read(const struct patient *patient)
     size_t features = patient->features, at = death->unit * layer->stride;
     memcpy(patient->variant, layer->weight + at, features * sizeof *patient->variant);
     patient->variant[features] = layer->bias[death->unit];
+    rlm_trainer_settle(patient->standing->trainer);
     for (size_t s = 0; s < rlm_trainer_slots(patient->standing->trainer); s++) {
         struct rlm_slot slot = rlm_trainer_get_slot(patient->standing->trainer, death->layer, s);
         float *to = s == 0 ? patient->s1 : patient->s2;

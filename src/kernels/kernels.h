@@ -25,6 +25,13 @@ enum rlm_update_kind {
     RLM_UPDATE_ADAMW
 };
 
+/* What a step without a gradient did to a unit's parameters. */
+enum rlm_motion {
+    RLM_MOTION_NONE,  /* no bit of them changed */
+    RLM_MOTION_MOVED, /* some did */
+    RLM_MOTION_ENDED  /* none did, every s1 is 0 or denormal, and every parameter is above rest_limit */
+};
+
 #define RLM_REAL float
 #define RLM_NAME(name) name
 #include "kernels/args.inc"
@@ -53,6 +60,16 @@ struct rlm_pack {
     const float *offset, *divisor;
     float *x;          /* sample panels [B, F]; NULL: not wanted */
     float *x_features; /* feature panels [B, F]; NULL: not wanted */
+};
+
+/* What is left of optimizer state after steps without a gradient: each number s of row rows[i] becomes
+ * fma(keep, s, +0), times[i] times over. 0 < keep < 1. */
+struct rlm_decay {
+    size_t columns, stride;
+    const uint32_t *rows;
+    const uint64_t *times;
+    float keep;
+    float *state; /* [·, stride] */
 };
 
 struct rlm_kernels {

@@ -191,13 +191,17 @@ static void apply(const struct RLM_NAME(rlm_apply) * a, size_t row_begin, size_t
 
 /* -------------------------------------------------------------------------------------------- backward */
 
-/* Moves a parameter as update() does; returns whether a bit of it has changed. */
-static bool moves(const struct RLM_NAME(rlm_update) * u, RLM_REAL g, size_t i, RLM_REAL *w, RLM_REAL *s1,
-                  RLM_REAL *s2, RLM_REAL *gradient)
+/* Moves a parameter as update() does, and raises `motion` to what that tells of its unit. */
+static void coast(const struct RLM_NAME(rlm_update) * u, RLM_REAL g, size_t i, RLM_REAL limit, RLM_REAL *w,
+                  RLM_REAL *s1, RLM_REAL *s2, RLM_REAL *gradient, enum rlm_motion *motion)
 {
     RLM_REAL before = w[i];
     update(u, g, i, w, s1, s2, gradient);
-    return memcmp(&before, w + i, sizeof before) != 0;
+    bool ended = s1 && isfinite(s1[i]) && !isnormal(s1[i]) && ABSOLUTE(w[i]) > limit;
+    if (memcmp(&before, w + i, sizeof before) != 0)
+        *motion = RLM_MOTION_MOVED;
+    else if (!ended && *motion == RLM_MOTION_ENDED)
+        *motion = RLM_MOTION_NONE;
 }
 
 static void backward_weights(const struct RLM_NAME(rlm_backward_weights) * a, size_t unit_begin,
@@ -205,21 +209,21 @@ static void backward_weights(const struct RLM_NAME(rlm_backward_weights) * a, si
 {
     for (size_t n = unit_begin; n < unit_end; n++) {
         size_t row = listed(a->units, n);
-        bool moved = false;
+        enum rlm_motion motion = RLM_MOTION_ENDED;
         for (size_t k = 0; k < a->in_features; k++) {
             RLM_REAL g = 0;
             for (size_t b = 0; b < a->batch; b++)
                 g = FMA(a->dz[sample_at(b, n, a->out_features)], a->x_features[feature_at(b, k, a->batch)],
                         g);
-            moved |= moves(&a->weight_update, g + 0, row * a->stride + k, a->weight, a->weight_s1,
-                           a->weight_s2, a->dweight);
+            coast(&a->weight_update, g + 0, row * a->stride + k, a->rest_limit, a->weight, a->weight_s1,
+                  a->weight_s2, a->dweight, &motion);
         }
         RLM_REAL g = 0;
         for (size_t b = 0; b < a->batch; b++)
             g += a->dz[sample_at(b, n, a->out_features)];
-        moved |= moves(&a->bias_update, g + 0, row, a->bias, a->bias_s1, a->bias_s2, a->dbias);
-        if (a->moved && a->batch == 0)
-            a->moved[row] = moved;
+        coast(&a->bias_update, g + 0, row, a->rest_limit, a->bias, a->bias_s1, a->bias_s2, a->dbias, &motion);
+        if (a->motion && a->batch == 0)
+            a->motion[row] = (uint8_t)motion;
     }
 }
 
@@ -352,6 +356,16 @@ static void pack(const struct rlm_pack *a, size_t panel_begin, size_t panel_end)
             if (a->x_features)
                 a->x_features[feature_at(b, f, a->batch)] = x;
         }
+}
+
+static void decay(const struct rlm_decay *a, size_t begin, size_t end)
+{
+    for (size_t i = begin; i < end; i++)
+        for (size_t k = 0; k < a->columns; k++)
+            for (uint64_t t = 0; t < a->times[i]; t++) {
+                float *s = a->state + a->rows[i] * a->stride + k;
+                *s = FMA(a->keep, *s, 0);
+            }
 }
 
 static void row_squares(const float *matrix, size_t columns, size_t stride, double *squares, size_t row_begin,

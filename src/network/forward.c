@@ -172,7 +172,8 @@ void rlm_pass_ask(struct rlm_pass *pass, size_t layer, const uint32_t *units, si
     }
 }
 
-/* Sorts a layer's units by whether the batch opened them. */
+/* Sorts a layer's units by whether the batch opened them. Whether that pays is asked of a whole batch, so
+ * that the shorter one at an epoch's end is not treated otherwise. */
 static void live_list(struct rlm_pass_layer *layer, size_t units, size_t batch)
 {
     size_t live = 0, dead = 0;
@@ -241,7 +242,7 @@ static bool layer_forward(struct rlm_pass *pass, size_t index)
     rlm_range_run(network->engine->pool, layer->out_features, pass->batch * steps * units, forward_range,
                   &region);
     if (kept->live)
-        live_list(kept, layer->out_features, pass->batch);
+        live_list(kept, layer->out_features, pass->capacity);
     return atomic_load_explicit(&region.finite, memory_order_relaxed);
 }
 

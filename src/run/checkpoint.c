@@ -217,6 +217,7 @@ relume_status rlm_checkpoint_save(const struct rlm_checkpoint *checkpoint, const
     uint64_t value[SCALARS] = {0};
     char text[SCALARS][24], *stride;
     struct rlm_safetensors_pair pairs[SCALARS + 1];
+    rlm_trainer_settle(checkpoint->trainer);
     get_scalars(checkpoint, value);
     for (size_t i = 0; i < SCALARS; i++) {
         (void)snprintf(text[i], sizeof text[i], "%" PRIu64, value[i]);

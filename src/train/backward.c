@@ -16,6 +16,7 @@ static void backward_layout(struct rlm_arena *arena, struct rlm_backward *backwa
         arena->overflow = true;
     for (int i = 0; i < 2; i++)
         backward->dz[i] = rlm_arena_take(arena, elements, sizeof(float));
+    backward->awake = rlm_arena_take(arena, network->layers[0].out_features, sizeof *backward->awake);
     backward->layer = rlm_arena_take(arena, network->layer_count, sizeof *backward->layer);
     backward->dlogits = backward->dz[0];
 }
@@ -57,21 +58,39 @@ bool rlm_update_is_still(const struct rlm_update *update)
     return update->kind == RLM_UPDATE_SGD && update->decay == 0.0f;
 }
 
+/* The dead units of the first layer that are not asleep; returns how many. */
+static size_t awake_list(const struct rlm_backward *backward, const uint32_t *dead, size_t count)
+{
+    size_t awake = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!backward->asleep[dead[i]])
+            backward->awake[awake++] = dead[i];
+    return awake;
+}
+
 /* Where the layer's dead units were left out of dz, their gradient is +0: a sum over no samples. Whatever
  * else moves them (momentum, decay) still does. */
-static void dead_weights(const struct rlm_pass *pass, size_t index, struct weights_region *region)
+static void dead_weights(const struct rlm_backward *backward, const struct rlm_pass *pass, size_t index,
+                         struct weights_region *region)
 {
     const struct rlm_pass_layer *kept = &pass->layer[index];
     const struct rlm_layer *layer = &pass->network->layers[index];
     if (rlm_update_is_still(&region->arguments.weight_update) &&
         rlm_update_is_still(&region->arguments.bias_update))
         return;
+    const uint32_t *units = kept->live + kept->live_count;
+    size_t count = layer->out_features - kept->live_count;
+    if (index == 0 && backward->asleep) {
+        count = awake_list(backward, units, count);
+        units = backward->awake;
+    }
     region->arguments.batch = 0;
-    region->arguments.units = kept->live + kept->live_count;
-    region->arguments.out_features = layer->out_features - kept->live_count;
+    region->arguments.units = units;
+    region->arguments.out_features = count;
     /* an element's update costs some eight multiply-adds: it is read and written from far away */
-    rlm_range_run(pass->network->engine->pool, region->arguments.out_features,
-                  region->arguments.out_features * layer->in_features * 8, weights_range, region);
+    if (count > 0)
+        rlm_range_run(pass->network->engine->pool, count, count * layer->in_features * 8, weights_range,
+                      region);
 }
 
 static void layer_weights(const struct rlm_backward *backward, const struct rlm_pass *pass, size_t index,
@@ -101,12 +120,13 @@ static void layer_weights(const struct rlm_backward *backward, const struct rlm_
                       .bias_s2 = update->bias_s2,
                       .dweight = update->dweight,
                       .dbias = update->dbias,
-                      .moved = index == 0 ? backward->moved : NULL},
+                      .motion = index == 0 ? backward->motion : NULL,
+                      .rest_limit = backward->rest_limit},
     };
     rlm_range_run(network->engine->pool, region.arguments.out_features,
                   pass->batch * layer->in_features * region.arguments.out_features, weights_range, &region);
     if (kept->listed)
-        dead_weights(pass, index, &region);
+        dead_weights(backward, pass, index, &region);
 }
 
 struct input_region {

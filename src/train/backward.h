@@ -22,10 +22,13 @@ struct rlm_layer_update {
 struct rlm_backward {
     float *dlogits;                 /* sample panels [batch, outputs]: the loss writes them here */
     struct rlm_layer_update *layer; /* [layers], set by the caller */
-    uint8_t *moved; /* [units of the first layer]: set for those that the pass lists as dead, to whether a bit
-                       of their parameters has changed. The caller's; NULL: not wanted */
+    /* of the first layer's units that the pass lists as dead; all the caller's */
+    uint8_t *motion;       /* [units]: set to an enum rlm_motion; NULL: not wanted */
+    float rest_limit;      /* for RLM_MOTION_ENDED */
+    const uint8_t *asleep; /* [units]: 1 where nothing at all is to be done for the unit; NULL: none */
     /* private */
-    float *dz[2]; /* sample panels [batch, widest layer], taking turns */
+    uint32_t *awake; /* [units of the first layer] */
+    float *dz[2];    /* sample panels [batch, widest layer], taking turns */
     struct rlm_arena arena;
 };
 

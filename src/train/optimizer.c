@@ -72,3 +72,19 @@ struct rlm_update rlm_optimizer_update(const relume_trainer_options *options, do
     }
     return update;
 }
+
+float rlm_optimizer_rest_limit(const relume_trainer_options *options)
+{
+    bool adam = options->optimizer == RELUME_ADAM || options->optimizer == RELUME_ADAMW;
+    float keep = (float)(adam ? options->beta1 : options->momentum), keep2 = (float)options->beta2;
+    double rate = options->learning_rate;
+    bool holds = options->optimizer != RELUME_SGD && options->weight_decay == 0 && keep > 0 && keep < 1 &&
+                 (!adam || (keep2 > 0 && keep2 < 1));
+    if (!holds)
+        return INFINITY;
+    for (size_t i = 0; options->schedule == RELUME_SCHEDULE_POINTS && i < options->point_count; i++)
+        rate = fmax(rate, options->points[i].learning_rate);
+    if (adam) /* its first step has the largest factor */
+        rate = rate / (1 - options->beta1) / options->epsilon;
+    return (float)(rate * 0x1p-99);
+}

@@ -22,4 +22,10 @@ struct rlm_update rlm_optimizer_update(const relume_trainer_options *options, do
 /* base^exponent by squaring: one fixed order of multiplications for every exponent. */
 double rlm_optimizer_power(double base, uint64_t exponent);
 
+/* A parameter larger than this never moves again once its first state is 0 or denormal and its gradient stays
+ * 0: a move is below 2⁻¹²⁶ · rate, with Adam over epsilon, and less than half the distance of the parameter
+ * to its neighbour, which is at least 2⁻²⁶ of it; one 2 more covers the roundings. The rate is the largest of
+ * the schedule. Infinite where something else moves it or that argument does not hold. */
+float rlm_optimizer_rest_limit(const relume_trainer_options *options);
+
 #endif

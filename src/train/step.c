@@ -233,7 +233,7 @@ static void rest_note(relume_trainer *trainer)
     const struct rlm_layer_update *update = &trainer->backward.layer[0];
     bool still = rlm_update_is_still(&update->weight) && rlm_update_is_still(&update->bias);
     if (trainer->gradients)
-        memset(trainer->rest.moved, 1, trainer->rest.units);
+        memset(trainer->rest.motion, RLM_MOTION_MOVED, trainer->rest.units);
     rlm_rest_note(&trainer->rest, &trainer->pass, trainer->step, still);
     if (trainer->step % trainer->steps_per_epoch == 0 && trainer->step >= trainer->steps_per_epoch)
         rlm_rest_note_epoch(&trainer->rest, &trainer->pass, trainer->step - trainer->steps_per_epoch + 1);
@@ -259,6 +259,8 @@ static relume_status step_batch(relume_trainer *trainer, const struct rlm_batch 
     if (!rlm_pass_run(&trainer->pass, batch, &fault))
         return diverged_forward(trainer, &fault, error);
     batch_fetch(trainer);
+    if (!trainer->pass.layer[0].listed)
+        rlm_trainer_settle(trainer);
     rlm_loss_run(&trainer->loss, &trainer->pass, batch, trainer->backward.dlogits);
     struct rlm_loss_sum sum = {0};
     if (trainer->step % trainer->steps_per_epoch != 0)

@@ -208,7 +208,9 @@ static relume_status trainer_allocate(relume_trainer *trainer, const relume_trai
     if (!rlm_arena_init(&trainer->arena, &network->engine->allocator))
         return rlm_error_memory(error, bytes, "the optimizer's state and the order of samples");
     trainer_layout(&trainer->arena, trainer, options);
-    trainer->backward.moved = trainer->rest.units > 0 ? trainer->rest.moved : NULL;
+    trainer->backward.motion = trainer->rest.motion;
+    trainer->backward.asleep = trainer->rest.asleep;
+    trainer->backward.rest_limit = rlm_optimizer_rest_limit(&trainer->options);
     updates_connect(trainer);
     views_connect(trainer);
     return RELUME_OK;
@@ -285,8 +287,14 @@ relume_progress relume_trainer_get_progress(const relume_trainer *trainer)
     };
 }
 
+void rlm_trainer_settle(relume_trainer *trainer)
+{
+    rlm_rest_wake(&trainer->rest, trainer->network, &trainer->backward.layer[0], trainer->step);
+}
+
 void relume_trainer_parameters_changed(relume_trainer *trainer)
 {
+    rlm_trainer_settle(trainer);
     rlm_rest_forget(&trainer->rest, &trainer->pass, trainer->step);
 }
 

@@ -19,7 +19,12 @@ struct rlm_slot {
 };
 size_t
 rlm_trainer_slots(const relume_trainer *trainer); /* 0 SGD, 1 momentum and nesterov, 2 adam and adamw */
+/* Until the next step. Call rlm_trainer_settle first. */
 struct rlm_slot rlm_trainer_get_slot(const relume_trainer *trainer, size_t layer, size_t slot);
+
+/* Brings up to date the states of dead units, which steps leave as they were for as long as that can be made
+ * up for. States of units that fired at the last step are always up to date. */
+void rlm_trainer_settle(relume_trainer *trainer);
 
 /* The scalars of the state. With the weights and slots they are all that a checkpoint needs to go on bit for
  * bit. */

@@ -99,7 +99,8 @@ static void still_rows(struct random *r, const struct parameters *w, const struc
         size_t kept = random_one_in(r, 2) ? random_below(r, stride) : stride;
         for (size_t i = 0; i < stride; i++)
             if (i != kept)
-                ((float *)w->s1.want)[row * stride + i] = ((float *)w->s1.got)[row * stride + i] = 0;
+                ((float *)w->s1.want)[row * stride + i] = ((float *)w->s1.got)[row * stride + i] =
+                    random_one_in(r, 4) ? -0x1p-140F : 0;
         ((float *)b->s1.want)[row] = ((float *)b->s1.got)[row] = 0;
     }
 }
@@ -128,23 +129,26 @@ static void weights_once(const struct rlm_kernels *kernels, struct random *r, si
         .weight_update = random_update(r),
         .bias_update = random_update(r),
         .stride = stride,
+        .rest_limit = random_one_in(r, 4)   ? INFINITY
+                      : random_one_in(r, 2) ? 0
+                                            : 0x1p-20F,
     };
     snprintf(shape, sizeof shape, "batch %zu, in %zu, out %zu of %zu, fill %d, updates %d %d", batch,
              features, listed, units, (int)fill, (int)a.weight_update.kind, (int)a.bias_update.kind);
     struct parameters w = parameters_take(r, units, features, stride),
                       b = parameters_take(r, 1, units, units);
-    struct pair moved = pair_of(NULL, units, sizeof(uint8_t));
+    struct pair motion = pair_of(NULL, units, sizeof(uint8_t));
     bool watched = batch == 0 && !random_one_in(r, 4);
     if (batch == 0)
         still_rows(r, &w, &b, units, stride);
     set_parameters(&a, &w, &b, false);
-    a.moved = watched ? moved.want : NULL;
+    a.motion = watched ? motion.want : NULL;
     rlm_kernels_ref.backward_weights(&a, 0, listed);
     set_parameters(&a, &w, &b, true);
-    a.moved = watched ? moved.got : NULL;
+    a.motion = watched ? motion.got : NULL;
     in_ranges(r, listed, weights_range, &(struct job){kernels, &a});
     parameters_compare(&w, "backward_weights: weight", shape);
-    pair_compare(&moved, "backward_weights", "moved", shape);
+    pair_compare(&motion, "backward_weights", "motion", shape);
     parameters_compare(&b, "backward_weights: bias", shape);
     buffers_release();
 }
@@ -257,6 +261,47 @@ void check_apply(const struct rlm_kernels *kernels, struct random *r, size_t rou
         apply_set(&a, &p, true);
         in_ranges(r, rows, apply_range, &(struct job){kernels, &a});
         parameters_compare(&p, "apply", shape);
+        buffers_release();
+    }
+}
+
+static void decay_range(void *context, size_t begin, size_t end)
+{
+    struct job *job = context;
+    job->kernels->decay(job->arguments, begin, end);
+}
+
+void check_decay(const struct rlm_kernels *kernels, struct random *r, size_t rounds)
+{
+    static const float keeps[] = {0.9F, 0.999F, 0.5F, 0x1p-20F, 0x1.fffffep-1F};
+    for (size_t i = 0; i < rounds; i++) {
+        char shape[128];
+        size_t rows = random_dimension(r, 40), columns = random_dimension(r, 300), listed;
+        size_t stride = rlm_round_up(columns, RLM_LANES) + RLM_LANES * random_below(r, 2);
+        enum fill fill = random_one_in(r, 3) ? FILL_RESTING : random_fill(r);
+        uint32_t *list = random_list(r, rows, 1, &listed);
+        if (!list) {
+            list = buffer_take(rows, sizeof *list);
+            for (size_t row = 0; row < rows; row++)
+                list[row] = (uint32_t)row;
+        }
+        uint64_t *times = buffer_take(listed, sizeof *times);
+        for (size_t row = 0; row < listed; row++)
+            times[row] = random_one_in(r, 4) ? random_below(r, 3) : random_below(r, 300);
+        struct pair state =
+            pair_of(weight_matrix(r, fill, rows, columns, stride), rows * stride, sizeof(float));
+        struct rlm_decay a = {.columns = columns,
+                              .stride = stride,
+                              .rows = list,
+                              .times = times,
+                              .keep = keeps[random_below(r, sizeof keeps / sizeof *keeps)]};
+        snprintf(shape, sizeof shape, "%zu of %zu × %zu, stride %zu, fill %d, keep %g", listed, rows, columns,
+                 stride, (int)fill, (double)a.keep);
+        a.state = state.want;
+        rlm_kernels_ref.decay(&a, 0, listed);
+        a.state = state.got;
+        in_ranges(r, listed, decay_range, &(struct job){kernels, &a});
+        pair_compare(&state, "decay", "state", shape);
         buffers_release();
     }
 }

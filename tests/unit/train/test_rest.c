@@ -2,6 +2,7 @@
  * censuses changes no byte. */
 #include "world.h"
 
+#include "base/checked.h"
 #include "census/census.h"
 #include "network/network.h"
 #include "run/counting.h"
@@ -65,6 +66,21 @@ static size_t left_out(const struct training *t)
     return layer->asked ? UNITS - layer->asked_count : 0;
 }
 
+/* The optimizer states of both, to the byte. */
+static void assert_same_states(const struct training *a, const struct training *b)
+{
+    rlm_trainer_settle(a->trainer);
+    for (size_t l = 0; l < a->network->layer_count; l++)
+        for (size_t s = 0; s < rlm_trainer_slots(a->trainer); s++) {
+            const struct rlm_layer *layer = &a->network->layers[l];
+            struct rlm_slot one = rlm_trainer_get_slot(a->trainer, l, s);
+            struct rlm_slot other = rlm_trainer_get_slot(b->trainer, l, s);
+            assert_memory_equal(one.weight, other.weight,
+                                layer->out_features * layer->stride * sizeof *one.weight);
+            assert_memory_equal(one.bias, other.bias, layer->out_features * sizeof *one.bias);
+        }
+}
+
 static void assert_same_account(const relume_census *a, const relume_census *b)
 {
     assert_true(relume_census_get_loss(a) == relume_census_get_loss(b));
@@ -120,6 +136,8 @@ static void test_bytes(void **state)
     size_t count = world_levels(levels);
     for (size_t s = 0; s < sizeof settings / sizeof *settings; s++)
         for (size_t l = 0; l < count; l++) {
+            if (strcmp(levels[l], "ref") == 0 && settings[s].optimizer != RELUME_MOMENTUM)
+                continue; /* slow, and the rest is the same at every level */
             relume_trainer_options options = options_of(settings[s].optimizer, settings[s].rate, 0);
             size_t epochs_only = 0, counted = 0, lost = 0, none = 0;
             options.warmup = 3;
@@ -131,6 +149,43 @@ static void test_bytes(void **state)
             if (settings[s].optimizer != RELUME_SGD && lost == 0)
                 fail_msg("%s, %s: no proof ever ended", levels[l],
                          relume_optimizer_name(settings[s].optimizer));
+        }
+}
+
+/* States that have decayed for so long that nothing moves stand still, and what they have missed is made up
+ * for. */
+static void test_sleep(void **state)
+{
+    (void)state;
+    static const relume_optimizer optimizers[] = {RELUME_MOMENTUM, RELUME_NESTEROV, RELUME_ADAM,
+                                                  RELUME_ADAMW};
+    const char *levels[RLM_CPU_LEVELS];
+    size_t count = world_levels(levels);
+    for (size_t o = 0; o < sizeof optimizers / sizeof *optimizers; o++)
+        for (size_t l = 0; l < count; l++) {
+            if (strcmp(levels[l], "ref") == 0 && optimizers[o] != RELUME_ADAM)
+                continue; /* slow, and the rest is the same at every level */
+            bool adam = optimizers[o] == RELUME_ADAM || optimizers[o] == RELUME_ADAMW;
+            relume_engine *engine = world_engine(levels[l], 2, NULL);
+            relume_trainer_options options = options_of(optimizers[o], adam ? 0.05 : 0.2, 0), dense = options;
+            dense.dense = 1;
+            struct training a = training_begin(engine, &options), b = training_begin(engine, &dense);
+            size_t most = 0;
+            for (size_t round = 0; round < 16; round++) {
+                step(&a, 97);
+                step(&b, 97);
+                most = rlm_size_max(most, a.trainer->rest.sleepers);
+                if (round % 3 == 2) {
+                    assert_same_states(&a, &b);
+                    assert_int_equal(a.trainer->rest.sleepers, 0);
+                }
+                assert_true(world_networks_equal(a.network, b.network));
+            }
+            if (most == 0)
+                fail_msg("%s, %s: no unit ever slept", levels[l], relume_optimizer_name(optimizers[o]));
+            training_end(&a);
+            training_end(&b);
+            relume_engine_destroy(engine);
         }
 }
 
@@ -208,10 +263,8 @@ static void test_rested(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_never),
-        cmocka_unit_test(test_written),
-        cmocka_unit_test(test_rested),
+        cmocka_unit_test(test_bytes),   cmocka_unit_test(test_sleep),  cmocka_unit_test(test_never),
+        cmocka_unit_test(test_written), cmocka_unit_test(test_rested),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
