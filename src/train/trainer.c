@@ -148,6 +148,15 @@ static void gradients_layout(struct rlm_arena *arena, relume_trainer *trainer)
     trainer->squares = rlm_arena_take(arena, widest, sizeof *trainer->squares);
 }
 
+/* Fewer weights than these are multiplied as fast as one looks which units could be left out. */
+#define REST_LEAST ((size_t)4096)
+
+static bool rest_is_watched(const relume_network *network, const relume_trainer_options *options)
+{
+    return !options->dense && network->layer_count > 1 &&
+           network->layers[0].out_features >= REST_LEAST / network->layers[0].in_features;
+}
+
 static void trainer_layout(struct rlm_arena *arena, relume_trainer *trainer,
                            const relume_trainer_options *options)
 {
@@ -155,7 +164,7 @@ static void trainer_layout(struct rlm_arena *arena, relume_trainer *trainer,
     if (!options->no_shuffle)
         trainer->order = rlm_arena_take(arena, trainer->rows.count, sizeof *trainer->order);
     slots_layout(arena, trainer);
-    if (!options->dense && trainer->network->layer_count > 1)
+    if (rest_is_watched(trainer->network, options))
         rlm_rest_layout(arena, &trainer->rest, trainer->network->layers[0].out_features);
     if (options->clip_norm > 0)
         gradients_layout(arena, trainer);

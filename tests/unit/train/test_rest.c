@@ -9,7 +9,7 @@
 #include "train/state.h"
 
 #define SAMPLES 150
-#define FEATURES 24
+#define FEATURES 72 /* enough weights to be watched */
 #define UNITS 64
 
 struct training {
