@@ -141,8 +141,8 @@ static void test_bytes(void **state)
             relume_trainer_options options = options_of(settings[s].optimizer, settings[s].rate, 0);
             size_t epochs_only = 0, counted = 0, lost = 0, none = 0;
             options.warmup = 3;
-            compare(levels[l], 1, &options, 400, 0, &epochs_only, &none);
-            compare(levels[l], 3, &options, 400, 5, &counted, &lost);
+            compare(levels[l], 1, &options, 240, 0, &epochs_only, &none);
+            compare(levels[l], 3, &options, 240, 5, &counted, &lost);
             if (epochs_only == 0 || counted <= epochs_only)
                 fail_msg("%s, %s: %zu units were left out of steps by epochs, %zu with censuses", levels[l],
                          relume_optimizer_name(settings[s].optimizer), epochs_only, counted);
@@ -167,13 +167,16 @@ static void test_sleep(void **state)
                 continue; /* slow, and the rest is the same at every level */
             bool adam = optimizers[o] == RELUME_ADAM || optimizers[o] == RELUME_ADAMW;
             relume_engine *engine = world_engine(levels[l], 2, NULL);
-            relume_trainer_options options = options_of(optimizers[o], adam ? 0.05 : 0.2, 0), dense = options;
+            relume_trainer_options options = options_of(optimizers[o], adam ? 0.05 : 0.2, 0), dense;
+            options.momentum = options.beta1 =
+                0.5; /* what is left of a gradient is denormal after 130 steps */
+            dense = options;
             dense.dense = 1;
             struct training a = training_begin(engine, &options), b = training_begin(engine, &dense);
             size_t most = 0;
             for (size_t round = 0; round < 16; round++) {
-                step(&a, 97);
-                step(&b, 97);
+                step(&a, 29);
+                step(&b, 29);
                 most = rlm_size_max(most, a.trainer->rest.sleepers);
                 if (round % 3 == 2) {
                     assert_same_states(&a, &b);
@@ -242,7 +245,7 @@ static void test_rested(void **state)
     struct training t = training_begin(engine, &options);
     size_t stride = t.network->layers[0].stride, agree = 0;
     float *before = malloc(UNITS * stride * sizeof *before);
-    for (size_t round = 0; round < 300; round++) {
+    for (size_t round = 0; round < 100; round++) {
         uint64_t at = rlm_trainer_get_state(t.trainer).step;
         memcpy(before, t.network->layers[0].weight, UNITS * stride * sizeof *before);
         step(&t, 1 + round % 7);
