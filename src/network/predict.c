@@ -70,7 +70,8 @@ relume_status relume_network_evaluate(const relume_network *network, const relum
     struct rlm_pass pass;
     struct rlm_loss_pass loss = {0};
     struct rlm_loss_sum sum = {0};
-    RLM_TRY(rlm_pass_init(&pass, network, rlm_pass_capacity(rows.count), 0, error));
+    unsigned wants = RLM_PASS_ACTIVE | RLM_PASS_LIVE; /* the cost follows the living here, too */
+    RLM_TRY(rlm_pass_init(&pass, network, rlm_pass_capacity(rows.count), wants, error));
     relume_status status = rlm_loss_init(&loss, network, dataset, pass.capacity, error);
     if (status == RELUME_OK)
         status = rows_evaluate(&pass, &loss, dataset, rows, &sum, error);
