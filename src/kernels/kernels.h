@@ -62,6 +62,15 @@ struct rlm_pack {
     float *x_features; /* feature panels [B, F]; NULL: not wanted */
 };
 
+/* Columns of a batch matrix in the other layout: out[b, i] = in[b, list[i]]. */
+struct rlm_pick {
+    size_t batch, columns; /* of `in` */
+    const float *in;       /* sample panels [B, columns] */
+    const uint32_t *list;  /* [count] */
+    size_t count;
+    float *out; /* feature panels [B, count] */
+};
+
 /* What is left of optimizer state after steps without a gradient: each number s of row rows[i] becomes
  * fma(keep, s, +0), times[i] times over. 0 < keep < 1. */
 struct rlm_decay {

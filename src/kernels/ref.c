@@ -204,18 +204,25 @@ static void coast(const struct RLM_NAME(rlm_update) * u, RLM_REAL g, size_t i, R
         *motion = RLM_MOTION_NONE;
 }
 
+/* Σ dz · x of unit column n and x's column i. */
+static RLM_REAL weight_gradient(const struct RLM_NAME(rlm_backward_weights) * a, size_t n, size_t i)
+{
+    RLM_REAL g = 0;
+    for (size_t b = 0; b < a->batch; b++)
+        g = FMA(a->dz[sample_at(b, n, a->out_features)], a->x_features[feature_at(b, i, a->batch)], g);
+    return g + 0;
+}
+
 static void backward_weights(const struct RLM_NAME(rlm_backward_weights) * a, size_t unit_begin,
                              size_t unit_end)
 {
     for (size_t n = unit_begin; n < unit_end; n++) {
-        size_t row = listed(a->units, n);
+        size_t row = listed(a->units, n), i = 0;
         enum rlm_motion motion = RLM_MOTION_ENDED;
         for (size_t k = 0; k < a->in_features; k++) {
-            RLM_REAL g = 0;
-            for (size_t b = 0; b < a->batch; b++)
-                g = FMA(a->dz[sample_at(b, n, a->out_features)], a->x_features[feature_at(b, k, a->batch)],
-                        g);
-            coast(&a->weight_update, g + 0, row * a->stride + k, a->rest_limit, a->weight, a->weight_s1,
+            bool has = !a->features || (i < a->feature_count && a->features[i] == k);
+            RLM_REAL g = has ? weight_gradient(a, n, i++) : 0;
+            coast(&a->weight_update, g, row * a->stride + k, a->rest_limit, a->weight, a->weight_s1,
                   a->weight_s2, a->dweight, &motion);
         }
         RLM_REAL g = 0;
@@ -356,6 +363,17 @@ static void pack(const struct rlm_pack *a, size_t panel_begin, size_t panel_end)
             if (a->x_features)
                 a->x_features[feature_at(b, f, a->batch)] = x;
         }
+}
+
+static void pick(const struct rlm_pick *a, size_t begin, size_t end)
+{
+    for (size_t b = 0; b < rlm_round_up(a->batch, RLM_LANES); b++) {
+        for (size_t i = begin; i < end; i++)
+            a->out[feature_at(b, i, a->batch)] =
+                b < a->batch ? a->in[sample_at(b, a->list[i], a->columns)] : 0;
+        for (size_t i = end; end == a->count && i % RLM_LANES != 0; i++)
+            a->out[feature_at(b, i, a->batch)] = 0;
+    }
 }
 
 static void decay(const struct rlm_decay *a, size_t begin, size_t end)

@@ -93,20 +93,53 @@ static void dead_weights(const struct rlm_backward *backward, const struct rlm_p
                       region);
 }
 
+struct pick_region {
+    const struct rlm_kernels *kernels;
+    struct rlm_pick arguments;
+};
+
+static void pick_range(void *context, size_t begin, size_t end)
+{
+    const struct pick_region *region = context;
+    region->kernels->pick(&region->arguments, begin, end);
+}
+
+/* Where at most half of the inputs are live, dW takes their columns alone: the gradient of a weight whose
+ * input was 0 throughout is +0. A column has to be put in its place one by one, which must be made up for. */
+static const uint32_t *features_pick(const struct rlm_pass *pass, const struct rlm_pass_layer *below,
+                                     size_t features)
+{
+    if (!below->listed || below->live_count > features / 2)
+        return NULL;
+    struct pick_region region = {
+        .kernels = pass->network->kernels,
+        .arguments = {pass->batch, features, below->z, below->live, below->live_count, below->z_features},
+    };
+    if (below->live_count > 0)
+        rlm_range_run(pass->network->engine->pool, below->live_count, pass->batch * below->live_count * 2,
+                      pick_range, &region);
+    return below->live;
+}
+
 static void layer_weights(const struct rlm_backward *backward, const struct rlm_pass *pass, size_t index,
                           const float *dz)
 {
     const relume_network *network = pass->network;
     const struct rlm_layer *layer = &network->layers[index];
     const struct rlm_pass_layer *kept = &pass->layer[index];
+    const struct rlm_pass_layer *below = index > 0 ? kept - 1 : NULL;
     const struct rlm_layer_update *update = &backward->layer[index];
+    const uint32_t *features = below ? features_pick(pass, below, layer->in_features) : NULL;
+    size_t columns = features ? below->live_count : layer->in_features;
     struct weights_region region = {
         .kernels = network->kernels,
         .arguments = {.batch = pass->batch,
                       .in_features = layer->in_features,
                       .out_features = kept->listed ? kept->live_count : layer->out_features,
                       .dz = dz,
-                      .x_features = index == 0 ? pass->x_features : pass->layer[index - 1].z_features,
+                      .x_features = below ? below->z_features : pass->x_features,
+                      .features = features,
+                      .feature_count = columns,
                       .units = kept->listed ? kept->live : NULL,
                       .skip_zeros = kept->live != NULL,
                       .weight_update = update->weight,
@@ -124,7 +157,7 @@ static void layer_weights(const struct rlm_backward *backward, const struct rlm_
                       .rest_limit = backward->rest_limit},
     };
     rlm_range_run(network->engine->pool, region.arguments.out_features,
-                  pass->batch * layer->in_features * region.arguments.out_features, weights_range, &region);
+                  pass->batch * columns * region.arguments.out_features, weights_range, &region);
     if (kept->listed)
         dead_weights(backward, pass, index, &region);
 }

@@ -110,9 +110,10 @@ static void weights_once(const struct rlm_kernels *kernels, struct random *r, si
 {
     char shape[128];
     enum fill fill = random_fill(r);
-    size_t stride = rlm_round_up(features, RLM_LANES) + RLM_LANES * random_below(r, 2), listed;
+    size_t stride = rlm_round_up(features, RLM_LANES) + RLM_LANES * random_below(r, 2), listed, columns;
     uint32_t *list = random_list(r, units, 1, &listed);
-    float *x = sample_panels(r, fill, batch, features);
+    uint32_t *feature_list = random_list(r, features, 0, &columns);
+    float *x = sample_panels(r, fill, batch, columns);
     float *dz = sample_panels(r, random_one_in(r, 2) ? fill : FILL_SPARSE, batch, listed);
     size_t open = 1 + random_below(r, 8); /* one in so many stays */
     for (size_t i = 0; i < sample_panels_size(batch, listed); i++)
@@ -125,7 +126,9 @@ static void weights_once(const struct rlm_kernels *kernels, struct random *r, si
         .units = list,
         .dz = dz,
         .skip_zeros = fill != FILL_SPECIAL && random_one_in(r, 2),
-        .x_features = feature_panels(x, batch, features),
+        .x_features = feature_panels(x, batch, columns),
+        .features = feature_list,
+        .feature_count = columns,
         .weight_update = random_update(r),
         .bias_update = random_update(r),
         .stride = stride,
@@ -133,8 +136,8 @@ static void weights_once(const struct rlm_kernels *kernels, struct random *r, si
                       : random_one_in(r, 2) ? 0
                                             : 0x1p-20F,
     };
-    snprintf(shape, sizeof shape, "batch %zu, in %zu, out %zu of %zu, fill %d, updates %d %d", batch,
-             features, listed, units, (int)fill, (int)a.weight_update.kind, (int)a.bias_update.kind);
+    snprintf(shape, sizeof shape, "batch %zu, in %zu of %zu, out %zu of %zu, fill %d, updates %d %d", batch,
+             columns, features, listed, units, (int)fill, (int)a.weight_update.kind, (int)a.bias_update.kind);
     struct parameters w = parameters_take(r, units, features, stride),
                       b = parameters_take(r, 1, units, units);
     struct pair motion = pair_of(NULL, units, sizeof(uint8_t));
@@ -261,6 +264,34 @@ void check_apply(const struct rlm_kernels *kernels, struct random *r, size_t rou
         apply_set(&a, &p, true);
         in_ranges(r, rows, apply_range, &(struct job){kernels, &a});
         parameters_compare(&p, "apply", shape);
+        buffers_release();
+    }
+}
+
+static void pick_range(void *context, size_t begin, size_t end)
+{
+    struct job *job = context;
+    job->kernels->pick(job->arguments, begin, end);
+}
+
+void check_pick(const struct rlm_kernels *kernels, struct random *r, size_t rounds)
+{
+    for (size_t i = 0; i < rounds; i++) {
+        char shape[128];
+        size_t batch = random_dimension(r, 130), columns = random_dimension(r, 130);
+        enum fill fill = random_fill(r);
+        struct rlm_pick a = {
+            .batch = batch, .columns = columns, .in = sample_panels(r, fill, batch, columns)};
+        a.list = random_list(r, columns, 1, &a.count);
+        if (!a.list)
+            continue; /* there is always a list */
+        struct pair out = pair_of(NULL, feature_panels_size(batch, a.count), sizeof(float));
+        snprintf(shape, sizeof shape, "batch %zu, %zu of %zu, fill %d", batch, a.count, columns, (int)fill);
+        a.out = out.want;
+        rlm_kernels_ref.pick(&a, 0, a.count);
+        a.out = out.got;
+        in_ranges(r, a.count, pick_range, &(struct job){kernels, &a});
+        pair_compare(&out, "pick", "out", shape);
         buffers_release();
     }
 }

@@ -75,7 +75,7 @@ size_t failures(void);
 /* One a kernel: random and edge input, `rounds` times. */
 typedef void kernel_check(const struct rlm_kernels *kernels, struct random *r, size_t rounds);
 kernel_check check_forward, check_backward_weights, check_backward_input, check_apply, check_decay,
-    check_row_squares;
+    check_pick, check_row_squares;
 kernel_check check_loss_softmax, check_loss_mse, check_loss_bce, check_pack, check_pack_bytes;
 /* exp, log and log1p against the C library's in double; needs no level. */
 void check_math(void);
