@@ -78,6 +78,7 @@ static void choose(struct story *story)
     network->loss = (relume_loss)next(story, RELUME_LOSS_COUNT - 1);
     network->init = (relume_init)next(story, RELUME_INIT_COUNT - 1);
     network->seed = next(story, 255);
+    trainer->dense = network->seed % 2 ? 0 : -1; /* in nets so small skipping would seldom pay */
     story->classes = network->loss == RELUME_LOSS_SOFTMAX;
     trainer->optimizer = (relume_optimizer)next(story, RELUME_OPTIMIZER_COUNT - 1);
     trainer->learning_rate = rates[next(story, 5)];

@@ -68,8 +68,9 @@ typedef struct relume_trainer_options {
         warmup; /* = 0: steps over which the rate rises linearly from 0: step t has lr · t / (warmup + 1) */
     double clip_norm; /* = 0: off; else the gradient is scaled down to this global 2-norm */
     int no_shuffle;   /* = 0 */
-    int dense;        /* = 0; 1: skip nothing (for comparison; the bytes are the same) */
-    uint64_t seed;    /* = 0 */
+    int dense; /* = 0: skip the work of silent units where that pays; 1: skip nothing; −1: skip all there is,
+                  paying or not (both for comparison: the bytes are the same) */
+    uint64_t seed; /* = 0 */
 } relume_trainer_options;
 
 RELUME_API void relume_trainer_options_default(relume_trainer_options *options);

@@ -54,7 +54,7 @@ relume_status rlm_pass_init(struct rlm_pass *pass, const relume_network *network
                             unsigned wants, relume_error *error)
 {
     const relume_allocator *allocator = &network->engine->allocator;
-    struct rlm_pass made = {.network = network, .capacity = capacity};
+    struct rlm_pass made = {.network = network, .capacity = capacity, .eager = wants & RLM_PASS_EAGER};
     made.layer = rlm_alloc_zero(allocator, network->layer_count, sizeof *made.layer);
     if (!made.layer)
         return rlm_error_memory(error, network->layer_count * sizeof *made.layer, "a forward pass");
@@ -150,13 +150,18 @@ void rlm_batch_fetch(const struct rlm_batch *batch)
 /* Lists cost little beside what they save: the sums of forward and dW are as fast with a list of all units as
  * without, those of dX need the weights packed number by number, which a small batch does not make up for.
  * Measured: docs/performance.md. */
-#define LIST_PAYS(live, units, batch) ((live)*16 <= (units) * ((batch) > 64 ? 15 : 12))
+static bool list_pays(const struct rlm_pass *pass, size_t live, size_t units)
+{
+    if (pass->eager)
+        return live < units;
+    return live * 16 <= units * (pass->capacity > 64 ? 15 : 12);
+}
 
 void rlm_pass_ask(struct rlm_pass *pass, size_t layer, const uint32_t *units, size_t count)
 {
     struct rlm_pass_layer *kept = &pass->layer[layer];
     size_t all = pass->network->layers[layer].out_features, panels = rlm_divide_up(pass->capacity, RLM_LANES);
-    kept->asked = LIST_PAYS(count, all, pass->capacity) ? units : NULL;
+    kept->asked = list_pays(pass, count, all) ? units : NULL;
     kept->asked_count = count;
     for (size_t n = 0, i = 0; kept->asked && n < all; n++) {
         if (i < count && units[i] == n) {
@@ -174,13 +179,13 @@ void rlm_pass_ask(struct rlm_pass *pass, size_t layer, const uint32_t *units, si
 
 /* Sorts a layer's units by whether the batch opened them. Whether that pays is asked of a whole batch, so
  * that the shorter one at an epoch's end is not treated otherwise. */
-static void live_list(struct rlm_pass_layer *layer, size_t units, size_t batch)
+static void live_list(const struct rlm_pass *pass, struct rlm_pass_layer *layer, size_t units)
 {
     size_t live = 0, dead = 0;
     for (size_t n = 0; n < units; n++)
         live += layer->active[n] > 0;
     layer->live_count = live;
-    layer->listed = LIST_PAYS(live, units, batch);
+    layer->listed = list_pays(pass, live, units);
     if (!layer->listed)
         return;
     for (size_t n = 0; n < units; n++)
@@ -242,7 +247,7 @@ static bool layer_forward(struct rlm_pass *pass, size_t index)
     rlm_range_run(network->engine->pool, layer->out_features, pass->batch * steps * units, forward_range,
                   &region);
     if (kept->live)
-        live_list(kept, layer->out_features, pass->capacity);
+        live_list(pass, kept, layer->out_features);
     return atomic_load_explicit(&region.finite, memory_order_relaxed);
 }
 

@@ -20,8 +20,9 @@ enum rlm_pass_want {
     RLM_PASS_MARGIN = 4,    /* margin: largest pre-activation since rlm_pass_reset */
     RLM_PASS_SUM = 8,       /* sum: activations added up since rlm_pass_reset, 16 lanes a unit */
     RLM_PASS_FEATURES = 16, /* x_features, z_features: inputs of each layer as feature panels */
-    RLM_PASS_LIVE = 32 /* with ACTIVE: live and dead units of each batch, the dead ones left out of the next
+    RLM_PASS_LIVE = 32, /* with ACTIVE: live and dead units of each batch, the dead ones left out of the next
                           layer's sums where that pays */
+    RLM_PASS_EAGER = 64 /* and where it does not pay, for tests */
 };
 
 /* Buffers of one layer; NULL where not wanted, and beyond z always NULL for the last layer. */
@@ -44,6 +45,7 @@ struct rlm_pass {
     const relume_network *network;
     size_t capacity;              /* samples a batch may have */
     size_t batch;                 /* of the last run */
+    bool eager;                   /* RLM_PASS_EAGER */
     float *x, *x_features;        /* the packed batch */
     struct rlm_pass_layer *layer; /* [layers of the network] */
     struct rlm_arena arena;

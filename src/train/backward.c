@@ -109,7 +109,7 @@ static void pick_range(void *context, size_t begin, size_t end)
 static const uint32_t *features_pick(const struct rlm_pass *pass, const struct rlm_pass_layer *below,
                                      size_t features)
 {
-    if (!below->listed || below->live_count > features / 2)
+    if (!below->listed || (!pass->eager && below->live_count > features / 2))
         return NULL;
     struct pick_region region = {
         .kernels = pass->network->kernels,

@@ -153,7 +153,9 @@ static void gradients_layout(struct rlm_arena *arena, relume_trainer *trainer)
 
 static bool rest_is_watched(const relume_network *network, const relume_trainer_options *options)
 {
-    return !options->dense && network->layer_count > 1 &&
+    if (options->dense > 0 || network->layer_count < 2)
+        return false;
+    return options->dense < 0 ||
            network->layers[0].out_features >= REST_LEAST / network->layers[0].in_features;
 }
 
@@ -207,8 +209,8 @@ static relume_status trainer_allocate(relume_trainer *trainer, const relume_trai
 {
     const relume_network *network = trainer->network;
     unsigned wants = RLM_PASS_GATES | RLM_PASS_ACTIVE | RLM_PASS_FEATURES;
-    if (!options->dense)
-        wants |= RLM_PASS_LIVE;
+    if (options->dense <= 0)
+        wants |= options->dense < 0 ? RLM_PASS_LIVE | RLM_PASS_EAGER : RLM_PASS_LIVE;
     RLM_TRY(rlm_pass_init(&trainer->pass, network, trainer->batch_size, wants, error));
     RLM_TRY(rlm_loss_init(&trainer->loss, network, trainer->dataset, trainer->batch_size, error));
     RLM_TRY(rlm_backward_init(&trainer->backward, network, trainer->batch_size, error));
