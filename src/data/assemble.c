@@ -76,7 +76,7 @@ static relume_status join(const relume_allocator *allocator, void **train, size_
 static relume_status take_features(relume_dataset *dataset, struct rlm_parts *parts, relume_error *error)
 {
     size_t row = parts->train.features * (parts->train.element == RELUME_U8 ? 1 : sizeof(float));
-    if (parts->test.samples)
+    if (parts->test.samples && !parts->joined)
         RLM_TRY(join(&dataset->engine->allocator, &parts->train.x, parts->train.samples * row, parts->test.x,
                      parts->test.samples * row, error));
     rlm_free(parts->test.x); /* half of the peak of memory */
@@ -188,6 +188,16 @@ static relume_status check_holdout(const relume_dataset *dataset, double holdout
     return RELUME_OK;
 }
 
+static uint64_t digest_of_features(const relume_dataset *dataset)
+{
+    size_t samples = dataset->train_samples + dataset->test_samples;
+    size_t element = dataset->element == RELUME_U8 ? 1 : sizeof(float);
+    struct rlm_digest digest;
+    rlm_digest_begin(&digest);
+    rlm_digest_add(&digest, dataset->x, samples * dataset->features * element);
+    return rlm_digest_end(&digest);
+}
+
 relume_status rlm_dataset_finish(relume_dataset *dataset, const relume_dataset_options *options,
                                  float divisor, relume_error *error)
 {
@@ -199,7 +209,7 @@ relume_status rlm_dataset_finish(relume_dataset *dataset, const relume_dataset_o
         RLM_TRY(rlm_dataset_hold_out(dataset, options->holdout, options->seed, error));
     RLM_TRY(options->standardize ? rlm_scaling_standardize(dataset, error)
                                  : rlm_scaling_uniform(dataset, divisor, error));
-    dataset->fingerprint = rlm_dataset_fingerprint(dataset);
+    dataset->fingerprint = rlm_dataset_fingerprint(dataset, digest_of_features(dataset));
     return RELUME_OK;
 }
 

@@ -44,6 +44,7 @@ struct rlm_part {
 
 struct rlm_parts {
     struct rlm_part train, test;    /* test.samples 0: none */
+    bool joined;                    /* test.x is NULL: its rows stand behind those of train.x, in one block */
     const char *const *class_names; /* NULL, or static names of classes 0, 1, … */
     size_t class_count;
 };
@@ -81,16 +82,13 @@ relume_status rlm_check_finite(const float *values, size_t rows, size_t columns,
 /* The readers. On failure `parts` is as it was; else the caller frees it with rlm_parts_deinit. */
 relume_status rlm_read_digits(const relume_allocator *allocator, struct rlm_parts *parts,
                               relume_error *error);
-relume_status rlm_read_fashion_mnist(const relume_allocator *allocator, struct rlm_parts *parts,
-                                     relume_error *error);
-relume_status rlm_read_folder(const relume_allocator *allocator, const char *path, struct rlm_parts *parts,
+relume_status rlm_read_fashion_mnist(relume_engine *engine, struct rlm_parts *parts, relume_error *error);
+relume_status rlm_read_folder(relume_engine *engine, const char *path, struct rlm_parts *parts,
                               relume_error *error);
-relume_status rlm_read_npz(const relume_allocator *allocator, const char *path,
-                           const relume_dataset_options *options, struct rlm_parts *parts,
-                           relume_error *error);
-relume_status rlm_read_array(const relume_allocator *allocator, const char *path,
-                             const relume_dataset_options *options, struct rlm_parts *parts,
-                             relume_error *error);
+relume_status rlm_read_npz(relume_engine *engine, const char *path, const relume_dataset_options *options,
+                           struct rlm_parts *parts, relume_error *error);
+relume_status rlm_read_array(relume_engine *engine, const char *path, const relume_dataset_options *options,
+                             struct rlm_parts *parts, relume_error *error);
 relume_status rlm_read_table(const relume_allocator *allocator, const char *path,
                              const relume_dataset_options *options, struct rlm_parts *parts,
                              relume_error *error);

@@ -29,7 +29,6 @@ struct rlm_source {
     const char *name; /* the path as given; for messages */
     uint64_t size;
     struct rlm_limits limits;
-    size_t spare; /* = 0: bytes to allocate behind the values read, for what is to be joined to them */
     /* private */
     const unsigned char *bytes; /* NULL: pread from descriptor */
     int descriptor;             /* −1: none */

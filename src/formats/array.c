@@ -1,6 +1,6 @@
-/* See values.h. Values that are kept as they stand in the file are read straight into place; others pass
+/* See array.h. Values that are kept as they stand in the file are read straight into place; others pass
  * through a chunk in which they are turned round, widened or narrowed, and put in row-major order. */
-#include "formats/values.h"
+#include "formats/array.h"
 
 #include <string.h>
 
@@ -88,43 +88,90 @@ static relume_status read_chunks(struct rlm_stream *stream, const struct rlm_ten
     return RELUME_OK;
 }
 
-static relume_status read_values(struct rlm_stream *stream, const struct rlm_tensor *tensor,
-                                 const struct conversion *conversion, bool fortran, relume_error *error)
+static relume_status fill(struct rlm_array *array, const struct rlm_tensor *tensor, relume_error *error)
 {
-    if (fortran || conversion->swap || conversion->stored != conversion->kept ||
-        conversion->stored == RLM_BOOL)
-        RLM_TRY(read_chunks(stream, tensor, conversion, fortran, error));
+    size_t size = rlm_dtype_size(array->tensor.dtype);
+    struct conversion conversion = {
+        .stored = array->tensor.dtype, .kept = array->kept, .swap = array->layout.big_endian && size > 1};
+    bool fortran = array->layout.fortran && tensor->rank > 1;
+    if (fortran || conversion.swap || conversion.stored != conversion.kept || conversion.stored == RLM_BOOL)
+        RLM_TRY(read_chunks(&array->stream, tensor, &conversion, fortran, error));
     else
-        RLM_TRY(rlm_stream_read(stream, tensor->data, tensor->count * rlm_dtype_size(conversion->stored),
-                                "the values", error));
-    return rlm_stream_expect_end(stream, error);
+        RLM_TRY(rlm_stream_read(&array->stream, tensor->data, tensor->count * size, "the values", error));
+    return rlm_stream_expect_end(&array->stream, error);
 }
 
-relume_status rlm_values_read(const relume_allocator *allocator, struct rlm_stream *stream,
-                              struct rlm_layout layout, enum rlm_reading reading, struct rlm_tensor *tensor,
-                              relume_error *error)
+/* An error of a member of an archive names it. */
+static relume_status named(const struct rlm_array *array, relume_status status, relume_error *error)
 {
-    struct conversion conversion = {.stored = tensor->dtype, .kept = rlm_dtype_kept(tensor->dtype, reading)};
-    size_t size = rlm_dtype_size(conversion.stored), kept_size = rlm_dtype_size(conversion.kept);
-    conversion.swap = layout.big_endian && size > 1;
+    if (status == RELUME_OK || !array->is_member)
+        return status;
+    rlm_error_at_file(error, array->file);
+    rlm_error_at_item(error, array->item);
+    return status;
+}
+
+relume_status rlm_array_settle(struct rlm_array *array, enum rlm_reading reading, relume_error *error)
+{
+    struct rlm_tensor *tensor = &array->tensor;
+    struct rlm_stream *stream = &array->stream;
     char shape[96];
     if (!rlm_tensor_measure(tensor))
         return rlm_refuse_at_byte(error, RELUME_BAD_FORMAT, stream->name, stream->offset,
                                   "the product of the shape %s is too large",
                                   rlm_tensor_shape_text(tensor, shape, sizeof shape));
-    RLM_TRY(rlm_stream_expect(stream, (uint64_t)tensor->count * size, "values", error));
-    size_t bytes;
-    if (rlm_size_add(tensor->count * kept_size, stream->spare, &bytes))
-        tensor->data = rlm_alloc(allocator, bytes, 1);
-    if (!tensor->data)
-        return rlm_error_memory(error, tensor->count * kept_size, stream->name);
-    relume_status status =
-        read_values(stream, tensor, &conversion, layout.fortran && tensor->rank > 1, error);
-    if (status != RELUME_OK) {
-        rlm_free(tensor->data);
-        tensor->data = NULL;
-        return status;
-    }
-    tensor->dtype = conversion.kept;
+    RLM_TRY(
+        rlm_stream_expect(stream, (uint64_t)tensor->count * rlm_dtype_size(tensor->dtype), "values", error));
+    array->kept = rlm_dtype_kept(tensor->dtype, reading);
+    array->bytes = tensor->count * rlm_dtype_size(array->kept);
     return RELUME_OK;
+}
+
+relume_status rlm_array_fill(struct rlm_array *array, void *to, relume_error *error)
+{
+    struct rlm_tensor tensor = array->tensor;
+    tensor.data = to;
+    return named(array, fill(array, &tensor, error), error);
+}
+
+relume_status rlm_array_read(const relume_allocator *allocator, struct rlm_array *array,
+                             struct rlm_tensor *tensor, relume_error *error)
+{
+    struct rlm_tensor read = array->tensor;
+    read.dtype = array->kept;
+    read.data = rlm_alloc(allocator, array->bytes, 1);
+    if (!read.data)
+        return named(array, rlm_error_memory(error, array->bytes, array->stream.name), error);
+    relume_status status = rlm_array_fill(array, read.data, error);
+    if (status == RELUME_OK)
+        *tensor = read;
+    else
+        rlm_free(read.data);
+    return status;
+}
+
+bool rlm_array_is_direct(const struct rlm_array *array)
+{
+    enum rlm_dtype stored = array->tensor.dtype;
+    bool as_it_is = stored == array->kept && stored != RLM_BOOL;
+    bool swapped = array->layout.big_endian && rlm_dtype_size(stored) > 1;
+    return array->stream.plain && as_it_is && !swapped && !(array->layout.fortran && array->tensor.rank > 1);
+}
+
+relume_status rlm_array_fill_part(const struct rlm_array *array, size_t begin, void *to, size_t size,
+                                  relume_error *error)
+{
+    return rlm_source_read(array->stream.plain, array->stream.offset + begin, to, size, error);
+}
+
+relume_status rlm_array_expect_end(struct rlm_array *array, relume_error *error)
+{
+    array->stream.offset += array->bytes;
+    return rlm_stream_expect_end(&array->stream, error);
+}
+
+void rlm_array_close(struct rlm_array *array)
+{
+    rlm_stream_close(&array->stream);
+    *array = (struct rlm_array){0};
 }
