@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/checked.h"
 #include "base/error.h"
+#include "data/reader.h"
 
 #define PIECE ((size_t)2 << 20)
 
@@ -180,11 +181,48 @@ static bool are_alike(const struct rlm_array *a, const struct rlm_array *b)
     return rows_a && rows_b && a->kept == b->kept && a->tensor.count / rows_a == b->tensor.count / rows_b;
 }
 
+/* ---- in their file ---- */
+
+static relume_status leave_one(relume_engine *engine, const struct rlm_array *array, struct rlm_part *part,
+                               relume_error *error)
+{
+    RLM_TRY(rlm_part_take_shape(part, &array->tensor, error));
+    part->element = array->kept == RLM_F32 ? RELUME_F32 : RELUME_U8;
+    part->divisor = array->kept == RLM_U8 ? 255.0f : 1.0f;
+    return rlm_reader_create(engine, array, &part->reader, error);
+}
+
+/* Nothing may follow the values, as where they are read at once. */
+static relume_status leave(relume_engine *engine, struct rlm_array *train, struct rlm_array *test,
+                           struct rlm_parts *parts, relume_error *error)
+{
+    RLM_TRY(leave_one(engine, train, &parts->train, error));
+    RLM_TRY(rlm_array_expect_end(train, error));
+    if (!test)
+        return RELUME_OK;
+    RLM_TRY(leave_one(engine, test, &parts->test, error));
+    return rlm_array_expect_end(test, error);
+}
+
+/* Whether the features stay in their files: all of them, for a reader has rows of one kind. */
+static relume_status should_leave(const struct rlm_array *train, const struct rlm_array *test, bool *leaves,
+                                  relume_error *error)
+{
+    uint64_t bytes = (uint64_t)train->bytes + (test ? test->bytes : 0);
+    RLM_TRY(rlm_reader_is_wanted(bytes, leaves, error));
+    *leaves = *leaves && rlm_array_is_seekable(train) && (!test || rlm_array_is_seekable(test));
+    return RELUME_OK;
+}
+
 relume_status rlm_features_read(relume_engine *engine, struct rlm_array *train, struct rlm_array *test,
                                 struct rlm_parts *parts, relume_error *error)
 {
     struct rlm_array *both[] = {train, test};
     char *values = NULL;
+    bool leaves;
+    RLM_TRY(should_leave(train, test, &leaves, error));
+    if (leaves)
+        return leave(engine, train, test, parts, error);
     if (!test || !are_alike(train, test)) {
         RLM_TRY(read_alone(engine, train, &parts->train, error));
         return test ? read_alone(engine, test, &parts->test, error) : RELUME_OK;

@@ -7,7 +7,9 @@
 #include "data/part.h"
 #include "formats/array.h"
 
-/* Fills in features, samples and the rest of the training part, and of the test part where `test` is not
+/* Features that memory would not hold stay in their files, where that is possible (data/reader.h).
+ *
+ * Fills in features, samples and the rest of the training part, and of the test part where `test` is not
  * NULL; its rows are joined to the training part's where they are of the same kind (parts->joined). The
  * arrays stay the caller's to close. The statuses of rlm_array_fill and rlm_part_take_features, NO_MEMORY. */
 relume_status rlm_features_read(relume_engine *engine, struct rlm_array *train, struct rlm_array *test,

@@ -137,7 +137,7 @@ static relume_status read_kind(relume_engine *engine, const char *name, enum kin
 static relume_status part_off(const relume_allocator *allocator, struct rlm_parts *parts, relume_error *error)
 {
     size_t row = parts->train.features * (parts->train.element == RELUME_U8 ? 1 : sizeof(float));
-    if (!parts->joined)
+    if (!parts->joined) /* or each with a reader of its own */
         return RELUME_OK;
     parts->test.x = rlm_alloc(allocator, parts->test.samples, row);
     if (!parts->test.x)

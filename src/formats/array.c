@@ -88,11 +88,17 @@ static relume_status read_chunks(struct rlm_stream *stream, const struct rlm_ten
     return RELUME_OK;
 }
 
+static struct conversion conversion_of(const struct rlm_array *array)
+{
+    return (struct conversion){.stored = array->tensor.dtype,
+                               .kept = array->kept,
+                               .swap = array->layout.big_endian && rlm_dtype_size(array->tensor.dtype) > 1};
+}
+
 static relume_status fill(struct rlm_array *array, const struct rlm_tensor *tensor, relume_error *error)
 {
     size_t size = rlm_dtype_size(array->tensor.dtype);
-    struct conversion conversion = {
-        .stored = array->tensor.dtype, .kept = array->kept, .swap = array->layout.big_endian && size > 1};
+    struct conversion conversion = conversion_of(array);
     bool fortran = array->layout.fortran && tensor->rank > 1;
     if (fortran || conversion.swap || conversion.stored != conversion.kept || conversion.stored == RLM_BOOL)
         RLM_TRY(read_chunks(&array->stream, tensor, &conversion, fortran, error));
@@ -158,6 +164,18 @@ bool rlm_array_is_direct(const struct rlm_array *array)
     return array->stream.plain && as_it_is && !swapped && !(array->layout.fortran && array->tensor.rank > 1);
 }
 
+bool rlm_array_is_seekable(const struct rlm_array *array)
+{
+    return array->stream.plain && array->stream.plain->descriptor >= 0 &&
+           !(array->layout.fortran && array->tensor.rank > 1);
+}
+
+void rlm_array_convert(const struct rlm_array *array, unsigned char *raw, void *to, size_t count)
+{
+    struct conversion conversion = conversion_of(array);
+    convert(&conversion, raw, to, count);
+}
+
 relume_status rlm_array_fill_part(const struct rlm_array *array, size_t begin, void *to, size_t size,
                                   relume_error *error)
 {
@@ -166,7 +184,7 @@ relume_status rlm_array_fill_part(const struct rlm_array *array, size_t begin, v
 
 relume_status rlm_array_expect_end(struct rlm_array *array, relume_error *error)
 {
-    array->stream.offset += array->bytes;
+    array->stream.offset += (uint64_t)array->tensor.count * rlm_dtype_size(array->tensor.dtype);
     return rlm_stream_expect_end(&array->stream, error);
 }
 

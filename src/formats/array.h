@@ -41,6 +41,12 @@ relume_status rlm_array_fill_part(const struct rlm_array *array, size_t begin, v
                                   relume_error *error);
 relume_status rlm_array_expect_end(struct rlm_array *array, relume_error *error);
 
+/* Whether any part of the values can be read at any time: they stand in an open file row after row, whatever
+ * their kind. */
+bool rlm_array_is_seekable(const struct rlm_array *array);
+/* Turns `count` values as they stand in the file, in `raw`, which is changed, into what is kept, at `to`. */
+void rlm_array_convert(const struct rlm_array *array, unsigned char *raw, void *to, size_t count);
+
 /* Allocates and fills: `tensor` gets the values, on failure nothing. NO_MEMORY and as above. */
 relume_status rlm_array_read(const relume_allocator *allocator, struct rlm_array *array,
                              struct rlm_tensor *tensor, relume_error *error);
