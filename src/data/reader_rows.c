@@ -2,6 +2,7 @@
 #include "data/reader_rows.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -71,16 +72,39 @@ static relume_status check_unchanged(const struct rlm_reader_part *part, relume_
         (long long)now.st_size, (long long)was->st_size);
 }
 
+/* The rows from number i of a request on that follow each other in one part: their count, the part, and the
+ * first. */
+static size_t run_at(const struct rlm_reader_rows *rows, const uint32_t *index, size_t first, size_t i,
+                     size_t count, const struct rlm_reader_part **part, size_t *row)
+{
+    size_t run = 1, next;
+    *part = rlm_reader_find(rows, index ? index[i] : first + i, row);
+    while (i + run < count &&
+           rlm_reader_find(rows, index ? index[i + run] : first + i + run, &next) == *part &&
+           next == *row + run)
+        run++;
+    return run;
+}
+
+void rlm_reader_announce(const struct rlm_reader_rows *rows, const uint32_t *index, size_t first,
+                         size_t count)
+{
+    const struct rlm_reader_part *part;
+    for (size_t i = 0, run, row; i < count; i += run) {
+        run = run_at(rows, index, first, i, count, &part, &row);
+        size_t bytes = part->features * rlm_dtype_size(part->array.tensor.dtype);
+        if (!part->memory)
+            (void)posix_fadvise(part->source.descriptor, (off_t)(part->offset + (uint64_t)row * bytes),
+                                (off_t)(run * bytes), POSIX_FADV_WILLNEED);
+    }
+}
+
 relume_status rlm_reader_fill(const struct rlm_reader_rows *rows, const uint32_t *index, size_t first,
                               size_t count, unsigned char *to, relume_error *error)
 {
-    for (size_t i = 0, run; i < count; i += run) {
-        size_t row, next;
-        const struct rlm_reader_part *part = rlm_reader_find(rows, index ? index[i] : first + i, &row);
-        for (run = 1; i + run < count; run++)
-            if (rlm_reader_find(rows, index ? index[i + run] : first + i + run, &next) != part ||
-                next != row + run)
-                break;
+    const struct rlm_reader_part *part;
+    for (size_t i = 0, run, row; i < count; i += run) {
+        run = run_at(rows, index, first, i, count, &part, &row);
         RLM_TRY(read_run(part, row, run, to, error));
         to += run * part->row;
     }

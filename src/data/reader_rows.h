@@ -27,8 +27,12 @@ struct rlm_reader_rows {
 /* The part of a row, and its number there. */
 const struct rlm_reader_part *rlm_reader_find(const struct rlm_reader_rows *rows, size_t row, size_t *number);
 
-/* Reads rows index[0 … count − 1], or first … where it is NULL, to `to`; checks that the files are what they
- * were. On any thread; allocates nothing. */
+/* Tells the system of rows that are about to be read, index[0 … count − 1], or first … where that is NULL:
+ * its disk is then at all of them, not at one at a time. */
+void rlm_reader_announce(const struct rlm_reader_rows *rows, const uint32_t *index, size_t first,
+                         size_t count);
+
+/* Reads those rows to `to`; checks that the files are what they were. On any thread; allocates nothing. */
 relume_status rlm_reader_fill(const struct rlm_reader_rows *rows, const uint32_t *index, size_t first,
                               size_t count, unsigned char *to, relume_error *error);
 
