@@ -209,6 +209,11 @@ relume_task relume_dataset_get_task(const relume_dataset *dataset)
     return dataset->task;
 }
 
+int relume_dataset_is_streamed(const relume_dataset *dataset)
+{
+    return dataset->reader != NULL;
+}
+
 size_t relume_dataset_get_features(const relume_dataset *dataset)
 {
     return dataset->features;

@@ -48,7 +48,7 @@ def test_runs_on_images(relume):
     for more in (["--batch", 128], ["--batch", 7, "--optimizer", "adam", "--no-shuffle"], ["--batch", 1, "--epochs", 1],
                  ["--batch", 1000, "--standardize", "--threads", 1]):
         compare_runs(relume, ["images", "--hidden", "24,16", "--epochs", 3, "--lr", "0.3", *more])
-    for command in (["census", "run", "images", "--units", "--json", "--split", "all"], ["inspect", "images"],
+    for command in (["census", "run", "images", "--units", "--json", "--split", "all"], ["inspect", "images", "--json"],
                     ["predict", "run", "images", "--split", "test", "--json"], ["explain", "run", "--sample", 5],
                     ["forecast", "images", "--hidden", "20", "--seeds", 2, "--json"],
                     ["report", "run", "--json"]):
@@ -67,6 +67,8 @@ def test_runs_on_floats(relume):
 
 def test_what_needs_memory(relume):
     program.write_idx(relume.path("images"), 203)
+    assert "read from their file as they are used" in relume.must("inspect", "images", before=ALWAYS)
+    assert "read from their file" not in relume.must("inspect", "images")
     relume.remove("run")
     relume.must("train", "images", "--hidden", "24,16", "--lr", "3", "--epochs", 2, "-o", "run", before=ALWAYS)
     status, _, err = relume.run("autopsy", "run", before=ALWAYS)
