@@ -23,7 +23,7 @@
     X(suspend_connection)
 
 struct serve_mhd {
-#define SERVE_MHD_POINTER(name) __typeof__(MHD_##name) *name;
+#define SERVE_MHD_POINTER(name) __typeof__(MHD_##name) *(name);
     SERVE_MHD_LIST(SERVE_MHD_POINTER)
 #undef SERVE_MHD_POINTER
 };

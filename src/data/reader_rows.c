@@ -8,7 +8,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 
-#define CHUNK_BYTES ((size_t)64 << 10)
+#define CHUNK_BYTES ((size_t)16 << 10)
 
 const struct rlm_reader_part *rlm_reader_find(const struct rlm_reader_rows *rows, size_t row, size_t *number)
 {

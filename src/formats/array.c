@@ -8,7 +8,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 
-#define CHUNK_VALUES 8192
+#define CHUNK_VALUES 2048 /* twice 16 KiB, on the stack of any thread */
 
 /* Where the next value of a Fortran-ordered array goes: a counter with one digit a dimension, the first
  * running fastest. */
