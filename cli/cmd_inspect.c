@@ -186,7 +186,7 @@ static void print_data(const struct cli_term *term, const relume_dataset *datase
     printf("features    %zu", relume_dataset_get_features(dataset));
     if (rows > 0)
         printf(", images of %zu x %zu", rows, columns);
-    putchar('\n');
+    puts(relume_dataset_is_streamed(dataset) ? ", read from their file as they are used" : "");
     if (relume_dataset_get_task(dataset) == RELUME_CLASSIFICATION)
         print_classes(term, relume_dataset_get_outputs(dataset), dataset_class, dataset);
     else

@@ -23,7 +23,7 @@ static relume_status start(struct serve *serve, relume_error *error)
     sigset_t all, before;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    serve->daemon = MHD_start_daemon(
+    serve->daemon = serve_mhd.start_daemon(
         MHD_USE_AUTO_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, serve_answer, serve,
         MHD_OPTION_LISTEN_SOCKET, serve->listener, MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVE_CLIENTS,
         MHD_OPTION_CONNECTION_TIMEOUT, 20u, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVE_HEADER,
@@ -72,7 +72,7 @@ static void stop(struct serve *serve)
     for (struct serve_client *client = serve->clients; client; client = client->next)
         serve_client_resume(client);
     (void)pthread_mutex_unlock(&serve->mutex);
-    MHD_stop_daemon(serve->daemon);
+    serve_mhd.stop_daemon(serve->daemon);
 }
 
 /* The address is the result, so it goes to stdout; at once, for whoever waits for it. */
@@ -96,6 +96,8 @@ static void tell(const struct cli_program *program, const struct serve *serve)
 static relume_status serve_runs(struct cli_program *program, struct serve *serve, relume_error *error)
 {
     relume_status status = cli_engine(program, &serve->engine, error);
+    if (status == RELUME_OK)
+        status = serve_library_load(error);
     if (status == RELUME_OK)
         status = serve_feeds_open(serve, error);
     if (status == RELUME_OK)

@@ -7,13 +7,13 @@
 #ifndef CLI_SERVE_H
 #define CLI_SERVE_H
 
-#include <microhttpd.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "relume/relume.h"
+#include "serve_library.h"
 
 enum {
     SERVE_RUNS = 512,     /* runs of a folder that are listed */

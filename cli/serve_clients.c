@@ -10,7 +10,7 @@
 struct serve_client *serve_client_of(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+        serve_mhd.get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     return info ? info->socket_context : NULL;
 }
 
@@ -41,7 +41,7 @@ static void crowd_out(struct serve *serve)
 static void welcome(struct serve *serve, struct MHD_Connection *connection, void **context)
 {
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        serve_mhd.get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct serve_client *client = calloc(1, sizeof *client);
     int room = SERVE_SOCKET;
     *context = client;
@@ -101,7 +101,7 @@ void serve_client_resume(struct serve_client *client)
     if (!client->suspended)
         return;
     client->suspended = false;
-    MHD_resume_connection(client->connection);
+    serve_mhd.resume_connection(client->connection);
 }
 
 void serve_clients_resume(struct serve *serve, const struct serve_feed *feed)

@@ -119,7 +119,8 @@ static void follow(struct serve *serve, struct serve_feed *feed, const struct se
 
 static struct MHD_Response *whole(char *text, size_t length, const char *type)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(length, text, MHD_RESPMEM_MUST_FREE);
+    struct MHD_Response *response =
+        serve_mhd.create_response_from_buffer(length, text, MHD_RESPMEM_MUST_FREE);
     if (response)
         serve_http_headers(response, type);
     else
@@ -166,9 +167,9 @@ static struct MHD_Response *make_facts(const char *json, size_t length)
 static void drop_page(struct serve_feed *feed)
 {
     if (feed->page)
-        MHD_destroy_response(feed->page);
+        serve_mhd.destroy_response(feed->page);
     if (feed->facts)
-        MHD_destroy_response(feed->facts);
+        serve_mhd.destroy_response(feed->facts);
     feed->page = feed->facts = NULL;
 }
 

@@ -89,7 +89,7 @@ static bool same_origin(const char *origin, const char *host)
 unsigned serve_guard(const struct serve *serve, struct MHD_Connection *connection, const char *method)
 {
     struct headers seen = {0};
-    (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, see_header, &seen);
+    (void)serve_mhd.get_connection_values(connection, MHD_HEADER_KIND, see_header, &seen);
     if (seen.hosts != 1 || seen.origins > 1 || seen.lengths > 1 || seen.encodings > 1 ||
         (seen.lengths > 0 && seen.encodings > 0))
         return MHD_HTTP_BAD_REQUEST;
@@ -119,8 +119,8 @@ bool serve_guard_token(const struct serve *serve, struct MHD_Connection *connect
     if (!*serve->token)
         return true;
     snprintf(cookie, sizeof cookie, "relume-%u", serve->port);
-    const char *held = MHD_lookup_connection_value(connection, MHD_COOKIE_KIND, cookie);
-    const char *given = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "token");
+    const char *held = serve_mhd.lookup_connection_value(connection, MHD_COOKIE_KIND, cookie);
+    const char *given = serve_mhd.lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "token");
     if (given && equal_tokens(given, serve->token)) {
         *first = true;
         return true;

@@ -18,9 +18,9 @@ void serve_http_headers(struct MHD_Response *response, const char *type)
         {"Content-Security-Policy", "frame-ancestors 'none'"},
         {"Connection", "close"},
     };
-    (void)MHD_add_response_header(response, "Content-Type", type);
+    (void)serve_mhd.add_response_header(response, "Content-Type", type);
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
-        (void)MHD_add_response_header(response, headers[i][0], headers[i][1]);
+        (void)serve_mhd.add_response_header(response, headers[i][0], headers[i][1]);
 }
 
 /* ---- short answers ---- */
@@ -48,16 +48,16 @@ static const char *words_for(unsigned status)
 static enum MHD_Result say(struct MHD_Connection *connection, unsigned status, const char *text)
 {
     struct MHD_Response *response =
-        MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
+        serve_mhd.create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
     if (!response)
         return MHD_NO;
     serve_http_headers(response, "text/plain; charset=utf-8");
     if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-        (void)MHD_add_response_header(response, "Allow", "GET, HEAD");
+        (void)serve_mhd.add_response_header(response, "Allow", "GET, HEAD");
     if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
-        (void)MHD_add_response_header(response, "Retry-After", "2");
-    enum MHD_Result result = MHD_queue_response(connection, status, response);
-    MHD_destroy_response(response);
+        (void)serve_mhd.add_response_header(response, "Retry-After", "2");
+    enum MHD_Result result = serve_mhd.queue_response(connection, status, response);
+    serve_mhd.destroy_response(response);
     return result;
 }
 
@@ -66,16 +66,16 @@ static enum MHD_Result give_cookie(const struct serve *serve, struct MHD_Connect
 {
     char cookie[160];
     struct MHD_Response *response =
-        MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
+        serve_mhd.create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
     if (!response)
         return MHD_NO;
     snprintf(cookie, sizeof cookie, "relume-%u=%s; Path=/; HttpOnly; SameSite=Strict", serve->port,
              serve->token);
     serve_http_headers(response, "text/plain; charset=utf-8");
-    (void)MHD_add_response_header(response, "Set-Cookie", cookie);
-    (void)MHD_add_response_header(response, "Location", "/");
-    enum MHD_Result result = MHD_queue_response(connection, MHD_HTTP_SEE_OTHER, response);
-    MHD_destroy_response(response);
+    (void)serve_mhd.add_response_header(response, "Set-Cookie", cookie);
+    (void)serve_mhd.add_response_header(response, "Location", "/");
+    enum MHD_Result result = serve_mhd.queue_response(connection, MHD_HTTP_SEE_OTHER, response);
+    serve_mhd.destroy_response(response);
     return result;
 }
 
@@ -165,7 +165,7 @@ static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_
         } else if (count == 0 && !client->reset) {
             client->suspended = true;
             client->busy = 0;
-            MHD_suspend_connection(client->connection);
+            serve_mhd.suspend_connection(client->connection);
         }
         if (count > 0 && !(client->busy > 0))
             client->busy = serve_now();
@@ -179,13 +179,13 @@ static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_
 /* Under the mutex. */
 static enum MHD_Result begin_stream(struct serve *serve, struct serve_client *client)
 {
-    const char *from = MHD_lookup_connection_value(client->connection, MHD_GET_ARGUMENT_KIND, "from");
+    const char *from = serve_mhd.lookup_connection_value(client->connection, MHD_GET_ARGUMENT_KIND, "from");
     char *end = NULL;
     uint64_t mark = from ? strtoull(from, &end, 10) : 0;
     if (serve->streams >= SERVE_STREAMS)
         return say(client->connection, MHD_HTTP_SERVICE_UNAVAILABLE, words_for(0));
     struct MHD_Response *response =
-        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 8192, read_stream, client, NULL);
+        serve_mhd.create_response_from_callback(MHD_SIZE_UNKNOWN, 8192, read_stream, client, NULL);
     if (!response)
         return MHD_NO;
     client->reset = !from || !end || *end || end == from || !client->feed->known ||
@@ -198,8 +198,8 @@ static enum MHD_Result begin_stream(struct serve *serve, struct serve_client *cl
     /* libmicrohttpd locks the response here, and holds that lock when it calls read_stream, which takes ours:
      * never the other way round. */
     (void)pthread_mutex_unlock(&serve->mutex);
-    enum MHD_Result result = MHD_queue_response(client->connection, MHD_HTTP_OK, response);
-    MHD_destroy_response(response);
+    enum MHD_Result result = serve_mhd.queue_response(client->connection, MHD_HTTP_OK, response);
+    serve_mhd.destroy_response(response);
     (void)pthread_mutex_lock(&serve->mutex);
     return result;
 }
@@ -212,7 +212,7 @@ static enum MHD_Result begin_waiting(struct serve *serve, struct serve_client *c
     client->phase = SERVE_WAITING;
     client->feed->wanted = true;
     client->suspended = true;
-    MHD_suspend_connection(client->connection);
+    serve_mhd.suspend_connection(client->connection);
     (void)pthread_cond_signal(&serve->wake);
     return MHD_YES;
 }
@@ -224,7 +224,7 @@ static enum MHD_Result give_page(struct serve_client *client)
     client->since = serve_now();
     if (!response)
         return say(client->connection, MHD_HTTP_SERVICE_UNAVAILABLE, client->feed->failure);
-    return MHD_queue_response(client->connection, MHD_HTTP_OK, response);
+    return serve_mhd.queue_response(client->connection, MHD_HTTP_OK, response);
 }
 
 /* ---- a request ---- */

@@ -168,6 +168,9 @@ const char *const cli_data_names[] = {"digits", "fashion-mnist", NULL};
 const struct cli_variable cli_variables[] = {
     {"RELUME_CPU", "caps the kernels' level: ref, avx2, avx512 or neon; results do not depend on it"},
     {"RELUME_DATA", "a folder with data sets by name, such as fashion-mnist/"},
+    {"RELUME_STREAM",
+     "always or never: whether features stay in their .npy or IDX file and are read as training goes; "
+     "otherwise those do that are more than half of the memory there is"},
     {"NO_COLOR", "when not empty: no colour"},
     {"COLUMNS", "the width to print for where there is no terminal to ask"},
     {0}};

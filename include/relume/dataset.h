@@ -2,7 +2,11 @@
  *
  * A dataset keeps features as they came (u8 or float32); `x = (raw - offset) / divisor` is applied when a
  * batch is packed, so images stay one byte a pixel in memory. Values are checked once, when loaded: a NaN or
- * infinity is refused with its row and column. */
+ * infinity is refused with its row and column.
+ *
+ * Features of an .npy or a plain IDX file that are more than half of the memory this process may take stay in
+ * their file and are read as they are used; RELUME_STREAM=always or =never decides otherwise. Nothing else is
+ * different. */
 #ifndef RELUME_DATASET_H
 #define RELUME_DATASET_H
 
@@ -76,6 +80,9 @@ RELUME_API void relume_dataset_destroy(relume_dataset *dataset);
 RELUME_API const char *relume_dataset_get_name(const relume_dataset *dataset);
 RELUME_API relume_task relume_dataset_get_task(const relume_dataset *dataset);
 RELUME_API size_t relume_dataset_get_features(const relume_dataset *dataset);
+/* Not 0: the features stay in their file, and their rows are read when they are used: a file that changes
+ * meanwhile makes whatever uses them fail with BAD_DATA, BAD_FORMAT or IO. */
+RELUME_API int relume_dataset_is_streamed(const relume_dataset *dataset);
 /* Samples of a split; 0 when there is no such split. ALL counts train, then test. */
 RELUME_API size_t relume_dataset_get_samples(const relume_dataset *dataset, relume_split split);
 /* Classes of a classification, outputs of a regression, 0 without targets. */

@@ -71,6 +71,16 @@ relume_status rlm_strata_init(struct rlm_strata *strata, const relume_network *n
                               const relume_dataset *dataset, size_t layers, relume_error *error)
 {
     struct rlm_strata made = {.network = {network, network}, .layers = layers};
+    if (dataset->reader) {
+        rlm_error_clear(error);
+        rlm_error_at_file(error, dataset->name);
+        return rlm_error_set(
+            error, RELUME_RESOURCE,
+            "%.300s: an autopsy holds the whole training split in memory, and this one is read from "
+            "its file because it is more than half of what there is; RELUME_STREAM=never has it "
+            "loaded all the same",
+            dataset->name);
+    }
     size_t samples = dataset->train_samples;
     strata_layout(&made.arena, &made, network, samples);
     size_t bytes = made.arena.overflow ? SIZE_MAX : made.arena.used;

@@ -5,40 +5,20 @@
 #include <sched.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cgroup.h"
 #include "base/cpu.h"
-
-#define PATH_SIZE 4608 /* a path of the kernel (4096), and what stands before and after it */
 
 /* The smallest quota found so far. */
 struct quota {
-    double cores;         /* 0: none */
-    char file[PATH_SIZE]; /* the file that says so, without the root of the tests */
+    double cores;               /* 0: none */
+    char file[RLM_CGROUP_PATH]; /* the file that says so, without the root of the tests */
 };
-
-/* Reads a small file into `text`; false when it cannot be read. */
-static bool small_file_read(const char *path, char *text, size_t size)
-{
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0)
-        return false;
-    size_t used = 0;
-    while (used < size - 1) {
-        ssize_t got = read(descriptor, text + used, size - 1 - used);
-        if (got == 0 || (got < 0 && errno != EINTR))
-            break;
-        used += got > 0 ? (size_t)got : 0;
-    }
-    text[used] = '\0';
-    (void)close(descriptor);
-    return used > 0;
-}
 
 /* A whole number above 0 at `text`, as a file of a control group holds it; 0 for "max", "-1" and all else. */
 static double amount_read(const char *text, char **end)
@@ -59,9 +39,9 @@ static void quota_lower(struct quota *quota, double used, double period, const c
 /* "QUOTA PERIOD" or "max PERIOD" in microseconds. */
 static void quota_read_v2(const char *root, const char *folder, struct quota *quota)
 {
-    char path[PATH_SIZE], text[128];
+    char path[RLM_CGROUP_PATH], text[128];
     if (snprintf(path, sizeof path, "%s%s/cpu.max", root, folder) >= (int)sizeof path ||
-        !small_file_read(path, text, sizeof text))
+        !rlm_small_file_read(path, text, sizeof text))
         return;
     char *end;
     double used = amount_read(text, &end);
@@ -71,74 +51,28 @@ static void quota_read_v2(const char *root, const char *folder, struct quota *qu
 /* The two files hold microseconds; the quota is −1 where there is none. */
 static void quota_read_v1(const char *root, const char *folder, struct quota *quota)
 {
-    char path[PATH_SIZE], used[64], period[64], *end;
+    char path[RLM_CGROUP_PATH], used[64], period[64], *end;
     if (snprintf(path, sizeof path, "%s%s/cpu.cfs_quota_us", root, folder) >= (int)sizeof path ||
-        !small_file_read(path, used, sizeof used))
+        !rlm_small_file_read(path, used, sizeof used))
         return;
     if (snprintf(path, sizeof path, "%s%s/cpu.cfs_period_us", root, folder) >= (int)sizeof path ||
-        !small_file_read(path, period, sizeof period))
+        !rlm_small_file_read(path, period, sizeof period))
         return;
     quota_lower(quota, amount_read(used, &end), amount_read(period, &end), folder, "cpu.cfs_quota_us");
 }
 
-/* Looks at the group `mount``group` and at each above it, `mount` itself the last. A group that is not
- * visible here (a container sees its own as the root) has no file and is passed over. */
-static void quota_walk(const char *root, const char *mount, const char *group,
-                       void (*read_one)(const char *, const char *, struct quota *), struct quota *quota)
+static void quota_visit(void *context, const char *root, const char *folder, int version)
 {
-    char folder[PATH_SIZE];
-    if (strstr(group, "..") || snprintf(folder, sizeof folder, "%s%s", mount, group) >= (int)sizeof folder)
-        (void)snprintf(folder, sizeof folder, "%s", mount);
-    size_t least = strlen(mount), length = strlen(folder);
-    while (length > least && folder[length - 1] == '/')
-        folder[--length] = '\0';
-    for (;;) {
-        read_one(root, folder, quota);
-        char *slash = strrchr(folder, '/');
-        if (!slash || (size_t)(slash - folder) < least)
-            return;
-        *slash = '\0';
-    }
-}
-
-/* Whether the comma-separated list of controllers names `cpu`. */
-static bool controllers_have_cpu(const char *list)
-{
-    for (const char *at = list; *at; at += strcspn(at, ","), at += *at == ',')
-        if (strncmp(at, "cpu", 3) == 0 && (at[3] == ',' || at[3] == '\0'))
-            return true;
-    return false;
-}
-
-/* One line of /proc/self/cgroup: "number:controllers:group"; version 2 has number 0 and no controllers. */
-static void quota_of_line(const char *root, char *line, struct quota *quota)
-{
-    char *controllers = strchr(line, ':');
-    char *group = controllers ? strchr(controllers + 1, ':') : NULL;
-    if (!group)
-        return;
-    *group++ = '\0';
-    controllers++;
-    if (*controllers == '\0') {
-        quota_walk(root, "/sys/fs/cgroup", group, quota_read_v2, quota);
-        quota_walk(root, "/sys/fs/cgroup/unified", group, quota_read_v2, quota);
-    } else if (controllers_have_cpu(controllers)) {
-        char mount[256];
-        quota_walk(root, "/sys/fs/cgroup/cpu", group, quota_read_v1, quota);
-        if (snprintf(mount, sizeof mount, "/sys/fs/cgroup/%s", controllers) < (int)sizeof mount)
-            quota_walk(root, mount, group, quota_read_v1, quota);
-    }
+    if (version == 2)
+        quota_read_v2(root, folder, context);
+    else
+        quota_read_v1(root, folder, context);
 }
 
 static struct quota quota_find(const char *root)
 {
     struct quota quota = {0};
-    char path[PATH_SIZE], groups[16384], *rest;
-    (void)snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
-    if (!small_file_read(path, groups, sizeof groups))
-        return quota;
-    for (char *line = strtok_r(groups, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-        quota_of_line(root, line, &quota);
+    rlm_cgroup_walk(root, "cpu", quota_visit, &quota);
     return quota;
 }
 

@@ -9,4 +9,9 @@ double rlm_exp(double x);      /* any x; 0 below −745.13, inf above 709.78, Na
 double rlm_log(double x);      /* normal x > 0 */
 double rlm_cos_turn(double x); /* cos(2πx) for 0 ≤ x ≤ 1 */
 
+/* The same of each of 16 numbers in place, to the same bits, several times as fast. */
+#define RLM_MATH_LANES 16
+void rlm_log_lanes(double x[RLM_MATH_LANES]);
+void rlm_cos_turn_lanes(double x[RLM_MATH_LANES]);
+
 #endif

@@ -44,6 +44,30 @@ double rlm_rng_normal(const struct rlm_rng *rng, uint64_t index)
     return radius * rlm_cos_turn(word_uniform(words[1]));
 }
 
+static void normal_lanes(const struct rlm_rng *rng, uint64_t index, double values[RLM_MATH_LANES])
+{
+    double angle[RLM_MATH_LANES];
+    for (size_t i = 0; i < RLM_MATH_LANES; i++) {
+        uint64_t words[4];
+        rlm_rng_block(rng, index + i, words);
+        values[i] = 1.0 - word_uniform(words[0]);
+        angle[i] = word_uniform(words[1]);
+    }
+    rlm_log_lanes(values);
+    rlm_cos_turn_lanes(angle);
+    for (size_t i = 0; i < RLM_MATH_LANES; i++)
+        values[i] = sqrt(-2.0 * values[i]) * angle[i];
+}
+
+void rlm_rng_normals(const struct rlm_rng *rng, uint64_t index, size_t count, double *values)
+{
+    size_t i = 0;
+    for (; i + RLM_MATH_LANES <= count; i += RLM_MATH_LANES)
+        normal_lanes(rng, index + i, values + i);
+    for (; i < count; i++)
+        values[i] = rlm_rng_normal(rng, index + i);
+}
+
 /* The high half of a · b; the low half in *low. */
 static uint64_t multiply_high(uint64_t a, uint64_t b, uint64_t *low)
 {

@@ -32,6 +32,8 @@ void rlm_rng_block(const struct rlm_rng *rng, uint64_t index, uint64_t words[4])
  * sqrt from base/fmath.h, so that a libm does not decide). */
 double rlm_rng_uniform(const struct rlm_rng *rng, uint64_t index);
 double rlm_rng_normal(const struct rlm_rng *rng, uint64_t index);
+/* Numbers index … index + count − 1 of the normal, to the same bits, several times as fast. */
+void rlm_rng_normals(const struct rlm_rng *rng, uint64_t index, size_t count, double *values);
 
 /* A uniform whole number in [0, bound), bound > 0, without bias (Lemire's multiplication, rejecting within
  * the block and then into further blocks of the same index). */

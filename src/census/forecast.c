@@ -24,33 +24,39 @@ struct moments {
     double square, mean_square, pair;
 };
 
-static double scaled(const relume_dataset *dataset, size_t row, size_t feature)
+static double scaled(const relume_dataset *dataset, const void *rows, size_t row, size_t feature)
 {
     size_t at = row * dataset->features + feature, f = dataset->scaling.uniform ? 0 : feature;
-    float raw = dataset->element == RELUME_U8 ? (float)((const uint8_t *)dataset->x)[at]
-                                              : ((const float *)dataset->x)[at];
+    float raw =
+        dataset->element == RELUME_U8 ? (float)((const uint8_t *)rows)[at] : ((const float *)rows)[at];
     return (double)((raw - dataset->scaling.offset[f]) / dataset->scaling.divisor[f]);
 }
 
 /* `mean` has room for a row of features. */
-static struct moments measure_moments(const relume_dataset *dataset, struct rlm_rows rows, double *mean)
+static relume_status measure_moments(const relume_dataset *dataset, struct rlm_rows split, double *mean,
+                                     struct moments *measured, relume_error *error)
 {
     double square = 0.0;
     for (size_t f = 0; f < dataset->features; f++)
         mean[f] = 0.0;
-    for (size_t i = 0; i < rows.count; i++) {
-        for (size_t f = 0; f < dataset->features; f++) {
-            double x = scaled(dataset, rows.first + i, f);
-            mean[f] += x;
-            square += x * x;
-        }
+    for (size_t done = 0, count; done < split.count; done += count) {
+        const void *rows;
+        count = split.count - done;
+        RLM_TRY(rlm_dataset_read_some(dataset, split.first + done, &count, &rows, error));
+        for (size_t i = 0; i < count; i++)
+            for (size_t f = 0; f < dataset->features; f++) {
+                double x = scaled(dataset, rows, i, f);
+                mean[f] += x;
+                square += x * x;
+            }
     }
-    double n = (double)rows.count;
+    double n = (double)split.count;
     struct moments moments = {.square = square / n};
     for (size_t f = 0; f < dataset->features; f++)
         moments.mean_square += (mean[f] / n) * (mean[f] / n);
     moments.pair = n > 1.0 ? (n * moments.mean_square - moments.square) / (n - 1.0) : moments.square;
-    return moments;
+    *measured = moments;
+    return RELUME_OK;
 }
 
 /* Variances of one weight and one bias as drawn; fan_in n, fan_out m (relume/network.h names the sources). */
@@ -173,8 +179,12 @@ static relume_status expect(relume_engine *engine, const relume_network_options 
     double *mean = rlm_alloc(&engine->allocator, dataset->features, sizeof *mean);
     if (!mean)
         return rlm_error_memory(error, dataset->features * sizeof *mean, "the mean of the inputs");
-    struct moments moments = measure_moments(dataset, rlm_dataset_rows(dataset, RELUME_SPLIT_TRAIN), mean);
+    struct moments moments = {0};
+    relume_status status =
+        measure_moments(dataset, rlm_dataset_rows(dataset, RELUME_SPLIT_TRAIN), mean, &moments, error);
     rlm_free(mean);
+    if (status != RELUME_OK)
+        return status;
     forecast->mean_norm = sqrt(moments.mean_square);
     forecast->deviation_norm = sqrt(fmax(moments.square - moments.mean_square, 0.0));
     forecast->gamma =

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/strbuf.h"
+#include "data/features.h"
 #include "data/part.h"
 #include "formats/csv.h"
 #include "formats/idx.h"
@@ -22,7 +23,7 @@ static const char *const test_targets[] = {"y_test", "Y_test", NULL};
 
 /* What reading an .npz passes from function to function. */
 struct archive {
-    const relume_allocator *allocator;
+    relume_engine *engine;
     const char *path;
     struct rlm_npz *npz;
     relume_error *error;
@@ -40,7 +41,7 @@ static size_t find_first(const struct rlm_npz *npz, const char *const *names)
 static relume_status refuse_names(const struct archive *archive, const char *wanted)
 {
     char quoted[RLM_QUOTE_SIZE];
-    struct rlm_strbuf names = {.allocator = archive->allocator};
+    struct rlm_strbuf names = {.allocator = &archive->engine->allocator};
     for (size_t i = 0; i < rlm_npz_count(archive->npz) && names.length < 200; i++)
         rlm_strbuf_print(&names, i ? ", %s" : "%s", rlm_quote(quoted, rlm_npz_name(archive->npz, i)));
     relume_status status =
@@ -57,22 +58,19 @@ static relume_status refuse_key(const struct archive *archive, const char *key)
     return refuse_names(archive, wanted);
 }
 
-static relume_status read_features(const struct archive *archive, size_t index, struct rlm_part *part)
+static relume_status open_features(const struct archive *archive, size_t index, struct rlm_array *array,
+                                   struct rlm_part *part)
 {
-    struct rlm_tensor tensor;
-    RLM_TRY(rlm_part_name(part, archive->allocator, archive->path, rlm_npz_name(archive->npz, index),
+    RLM_TRY(rlm_part_name(part, &archive->engine->allocator, archive->path, rlm_npz_name(archive->npz, index),
                           archive->error));
-    RLM_TRY(rlm_npz_read(archive->npz, index, RLM_READ_FEATURES, &tensor, archive->error));
-    relume_status status = rlm_part_take_features(part, &tensor, archive->error);
-    rlm_tensor_deinit(&tensor);
-    return status;
+    return rlm_npz_array_open(archive->npz, index, RLM_READ_FEATURES, array, archive->error);
 }
 
 static relume_status read_targets(const struct archive *archive, size_t index, struct rlm_part *part)
 {
     struct rlm_tensor tensor;
     RLM_TRY(rlm_npz_read(archive->npz, index, RLM_READ_STORED, &tensor, archive->error));
-    relume_status status = rlm_part_add_targets(part, archive->allocator, &tensor, archive->path,
+    relume_status status = rlm_part_add_targets(part, &archive->engine->allocator, &tensor, archive->path,
                                                 rlm_npz_name(archive->npz, index), archive->error);
     rlm_tensor_deinit(&tensor);
     return status;
@@ -109,28 +107,40 @@ static relume_status find_train(const struct archive *archive, const relume_data
     return RELUME_OK;
 }
 
+static relume_status read_both(const struct archive *archive, size_t x, size_t test_x,
+                               struct rlm_parts *parts)
+{
+    struct rlm_array train = {0}, test = {0};
+    relume_status status = open_features(archive, x, &train, &parts->train);
+    if (status == RELUME_OK && test_x != SIZE_MAX)
+        status = open_features(archive, test_x, &test, &parts->test);
+    if (status == RELUME_OK)
+        status = rlm_features_read(archive->engine, &train, test_x == SIZE_MAX ? NULL : &test, parts,
+                                   archive->error);
+    rlm_array_close(&train);
+    rlm_array_close(&test);
+    return status;
+}
+
 static relume_status read_arrays(const struct archive *archive, const relume_dataset_options *options,
                                  struct rlm_parts *parts)
 {
     size_t x = SIZE_MAX, y = SIZE_MAX;
     RLM_TRY(find_train(archive, options, &x, &y));
-    RLM_TRY(read_features(archive, x, &parts->train));
+    size_t test_x = options->x_key ? SIZE_MAX : find_first(archive->npz, test_features);
+    size_t test_y = test_x == SIZE_MAX ? SIZE_MAX : find_first(archive->npz, test_targets);
+    RLM_TRY(read_both(archive, x, test_x, parts));
     if (y != SIZE_MAX)
         RLM_TRY(read_targets(archive, y, &parts->train));
-    x = options->x_key ? SIZE_MAX : find_first(archive->npz, test_features);
-    if (x == SIZE_MAX)
-        return RELUME_OK;
-    RLM_TRY(read_features(archive, x, &parts->test));
-    y = find_first(archive->npz, test_targets);
-    return y == SIZE_MAX ? RELUME_OK : read_targets(archive, y, &parts->test);
+    return test_y == SIZE_MAX ? RELUME_OK : read_targets(archive, test_y, &parts->test);
 }
 
 static relume_status read_archive(struct archive *archive, const relume_dataset_options *options,
                                   struct rlm_parts *parts)
 {
     struct rlm_source source;
-    RLM_TRY(rlm_source_open(archive->allocator, &source, archive->path, archive->error));
-    relume_status status = rlm_npz_open(archive->allocator, &source, &archive->npz, archive->error);
+    RLM_TRY(rlm_source_open(&archive->engine->allocator, &source, archive->path, archive->error));
+    relume_status status = rlm_npz_open(&archive->engine->allocator, &source, &archive->npz, archive->error);
     if (status == RELUME_OK) {
         status = read_arrays(archive, options, parts);
         rlm_npz_close(archive->npz);
@@ -139,12 +149,11 @@ static relume_status read_archive(struct archive *archive, const relume_dataset_
     return status;
 }
 
-relume_status rlm_read_npz(const relume_allocator *allocator, const char *path,
-                           const relume_dataset_options *options, struct rlm_parts *parts,
-                           relume_error *error)
+relume_status rlm_read_npz(relume_engine *engine, const char *path, const relume_dataset_options *options,
+                           struct rlm_parts *parts, relume_error *error)
 {
     struct rlm_parts read = {0};
-    struct archive archive = {.allocator = allocator, .path = path, .error = error};
+    struct archive archive = {.engine = engine, .path = path, .error = error};
     relume_status status = read_archive(&archive, options, &read);
     if (status == RELUME_OK)
         *parts = read;
@@ -170,16 +179,17 @@ static relume_status array_kind(const relume_allocator *allocator, const struct 
     return status;
 }
 
-static relume_status read_features_file(const relume_allocator *allocator, const struct rlm_source *source,
-                                        struct rlm_part *part, relume_error *error)
+static relume_status read_features_file(relume_engine *engine, const struct rlm_source *source,
+                                        struct rlm_parts *parts, relume_error *error)
 {
-    struct rlm_tensor tensor;
+    const relume_allocator *allocator = &engine->allocator;
+    struct rlm_array array;
     enum array_kind kind;
     RLM_TRY(array_kind(allocator, source, &kind, error));
-    RLM_TRY(kind == ARRAY_IDX ? rlm_idx_read(allocator, source, RLM_READ_FEATURES, &tensor, error)
-                              : rlm_npy_read(allocator, source, RLM_READ_FEATURES, &tensor, error));
-    relume_status status = rlm_part_take_features(part, &tensor, error);
-    rlm_tensor_deinit(&tensor);
+    RLM_TRY(kind == ARRAY_IDX ? rlm_idx_open(allocator, source, RLM_READ_FEATURES, &array, error)
+                              : rlm_npy_open(allocator, source, RLM_READ_FEATURES, &array, error));
+    relume_status status = rlm_features_read(engine, &array, NULL, parts, error);
+    rlm_array_close(&array);
     return status;
 }
 
@@ -200,9 +210,11 @@ static relume_status read_label_lines(const relume_allocator *allocator, const s
     return status;
 }
 
-static relume_status read_labels_file(const relume_allocator *allocator, const struct rlm_source *source,
-                                      struct rlm_part *part, relume_error *error)
+static relume_status read_labels_file(relume_engine *engine, const struct rlm_source *source,
+                                      struct rlm_parts *parts, relume_error *error)
 {
+    const relume_allocator *allocator = &engine->allocator;
+    struct rlm_part *part = &parts->train;
     struct rlm_tensor tensor;
     enum array_kind kind;
     RLM_TRY(array_kind(allocator, source, &kind, error));
@@ -215,32 +227,31 @@ static relume_status read_labels_file(const relume_allocator *allocator, const s
     return status;
 }
 
-typedef relume_status part_reader(const relume_allocator *allocator, const struct rlm_source *source,
-                                  struct rlm_part *part, relume_error *error);
+typedef relume_status file_reader(relume_engine *engine, const struct rlm_source *source,
+                                  struct rlm_parts *parts, relume_error *error);
 
-static relume_status read_file(const relume_allocator *allocator, const char *path, part_reader *reader,
-                               struct rlm_part *part, relume_error *error)
+static relume_status read_file(relume_engine *engine, const char *path, file_reader *reader,
+                               struct rlm_parts *parts, relume_error *error)
 {
     struct rlm_source source;
-    RLM_TRY(rlm_source_open(allocator, &source, path, error));
-    relume_status status = reader(allocator, &source, part, error);
+    RLM_TRY(rlm_source_open(&engine->allocator, &source, path, error));
+    relume_status status = reader(engine, &source, parts, error);
     rlm_source_close(&source);
     return status;
 }
 
-relume_status rlm_read_array(const relume_allocator *allocator, const char *path,
-                             const relume_dataset_options *options, struct rlm_parts *parts,
-                             relume_error *error)
+relume_status rlm_read_array(relume_engine *engine, const char *path, const relume_dataset_options *options,
+                             struct rlm_parts *parts, relume_error *error)
 {
     struct rlm_parts read = {0};
     if (!options->labels && options->need_targets)
         return rlm_refuse_file(error, RELUME_USAGE, path,
                                "holds features only; name a file with a label a sample (--labels FILE)");
-    relume_status status = rlm_part_name(&read.train, allocator, path, NULL, error);
+    relume_status status = rlm_part_name(&read.train, &engine->allocator, path, NULL, error);
     if (status == RELUME_OK)
-        status = read_file(allocator, path, read_features_file, &read.train, error);
+        status = read_file(engine, path, read_features_file, &read, error);
     if (status == RELUME_OK && options->labels)
-        status = read_file(allocator, options->labels, read_labels_file, &read.train, error);
+        status = read_file(engine, options->labels, read_labels_file, &read, error);
     if (status == RELUME_OK)
         *parts = read;
     else

@@ -9,6 +9,7 @@
 #include "data/classes.h"
 #include "data/fingerprint.h"
 #include "data/holdout.h"
+#include "data/reader.h"
 #include "data/scaling.h"
 #include "formats/source.h"
 
@@ -73,16 +74,36 @@ static relume_status join(const relume_allocator *allocator, void **train, size_
     return RELUME_OK;
 }
 
+/* One reader of all rows, of which one part at least has one. */
+static void join_readers(struct rlm_part *train, struct rlm_part *test)
+{
+    if (test->samples && train->reader && test->reader) {
+        rlm_reader_join(train->reader, test->reader);
+    } else if (test->samples && train->reader) {
+        rlm_reader_join_memory(train->reader, test->x, test->samples, false);
+    } else if (test->reader) {
+        rlm_reader_join_memory(test->reader, train->x, train->samples, true);
+        train->reader = test->reader;
+        train->x = NULL;
+    }
+    test->reader = NULL;
+    test->x = NULL;
+}
+
 static relume_status take_features(relume_dataset *dataset, struct rlm_parts *parts, relume_error *error)
 {
     size_t row = parts->train.features * (parts->train.element == RELUME_U8 ? 1 : sizeof(float));
-    if (parts->test.samples)
+    if (parts->train.reader || parts->test.reader)
+        join_readers(&parts->train, &parts->test);
+    else if (parts->test.samples && !parts->joined)
         RLM_TRY(join(&dataset->engine->allocator, &parts->train.x, parts->train.samples * row, parts->test.x,
                      parts->test.samples * row, error));
     rlm_free(parts->test.x); /* half of the peak of memory */
     parts->test.x = NULL;
     dataset->x = parts->train.x;
     parts->train.x = NULL;
+    dataset->reader = parts->train.reader;
+    parts->train.reader = NULL;
     dataset->element = parts->train.element;
     dataset->features = parts->train.features;
     dataset->train_samples = parts->train.samples;
@@ -188,6 +209,38 @@ static relume_status check_holdout(const relume_dataset *dataset, double holdout
     return RELUME_OK;
 }
 
+/* Rows of a reader are finite; an error names the place in the file, for the rows may be in another order. */
+static relume_status check_rows(const relume_dataset *dataset, const float *rows, size_t first, size_t count,
+                                relume_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t number;
+        const char *file = rlm_reader_place(dataset->reader, first + i, &number);
+        RLM_TRY(rlm_check_finite(rows + i * dataset->features, number, 1, dataset->features,
+                                 file ? file : dataset->name, NULL, error));
+    }
+    return RELUME_OK;
+}
+
+/* The digest of all features. Those that stay in their file pass by here for the first time, and are looked
+ * at. */
+static relume_status survey(const relume_dataset *dataset, uint64_t *features, relume_error *error)
+{
+    size_t samples = dataset->train_samples + dataset->test_samples;
+    struct rlm_digest digest;
+    rlm_digest_begin(&digest);
+    for (size_t first = 0, count; first < samples; first += count) {
+        const void *rows;
+        count = samples - first;
+        RLM_TRY(rlm_dataset_read_some(dataset, first, &count, &rows, error));
+        if (dataset->reader && dataset->element == RELUME_F32)
+            RLM_TRY(check_rows(dataset, rows, first, count, error));
+        rlm_digest_add(&digest, rows, count * rlm_dataset_row_bytes(dataset));
+    }
+    *features = rlm_digest_end(&digest);
+    return RELUME_OK;
+}
+
 relume_status rlm_dataset_finish(relume_dataset *dataset, const relume_dataset_options *options,
                                  float divisor, relume_error *error)
 {
@@ -197,9 +250,11 @@ relume_status rlm_dataset_finish(relume_dataset *dataset, const relume_dataset_o
                                "has no labels or targets, which are needed here");
     if (options->holdout > 0)
         RLM_TRY(rlm_dataset_hold_out(dataset, options->holdout, options->seed, error));
+    uint64_t features;
+    RLM_TRY(survey(dataset, &features, error)); /* before anything is made of values that may not be finite */
     RLM_TRY(options->standardize ? rlm_scaling_standardize(dataset, error)
                                  : rlm_scaling_uniform(dataset, divisor, error));
-    dataset->fingerprint = rlm_dataset_fingerprint(dataset);
+    dataset->fingerprint = rlm_dataset_fingerprint(dataset, features);
     return RELUME_OK;
 }
 

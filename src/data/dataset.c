@@ -95,7 +95,7 @@ static relume_status copy_targets(relume_dataset *dataset, const relume_matrix *
         copy(dataset, matrix->targets, matrix->samples, matrix->outputs, sizeof *matrix->targets);
     if (!dataset->targets)
         return rlm_error_memory(error, matrix->samples * sizeof *matrix->targets, "targets");
-    return rlm_check_finite(dataset->targets, matrix->samples, matrix->outputs, dataset->name, "targets",
+    return rlm_check_finite(dataset->targets, 0, matrix->samples, matrix->outputs, dataset->name, "targets",
                             error);
 }
 
@@ -113,7 +113,7 @@ static relume_status copy_matrix(relume_dataset *dataset, const char *name, cons
     dataset->features = matrix->features;
     dataset->train_samples = matrix->samples;
     if (floats)
-        RLM_TRY(rlm_check_finite(dataset->x, matrix->samples, matrix->features, name, NULL, error));
+        RLM_TRY(rlm_check_finite(dataset->x, 0, matrix->samples, matrix->features, name, NULL, error));
     if (matrix->labels)
         return copy_labels(dataset, matrix, error);
     return matrix->targets ? copy_targets(dataset, matrix, error) : RELUME_OK;
@@ -152,10 +152,38 @@ void relume_dataset_destroy(relume_dataset *dataset)
     rlm_free(dataset->class_names);
     rlm_free(dataset->name);
     rlm_free(dataset->x);
+    rlm_reader_destroy(dataset->reader);
     rlm_free(dataset->labels);
     rlm_free(dataset->targets);
     rlm_free(dataset->scaling_values);
     rlm_free(dataset);
+}
+
+size_t rlm_dataset_row_bytes(const relume_dataset *dataset)
+{
+    return dataset->features * (dataset->element == RELUME_U8 ? sizeof(uint8_t) : sizeof(float));
+}
+
+size_t rlm_dataset_piece(const relume_dataset *dataset)
+{
+    return dataset->reader ? rlm_reader_piece(dataset->reader)
+                           : dataset->train_samples + dataset->test_samples;
+}
+
+relume_status rlm_dataset_read(const relume_dataset *dataset, const struct rlm_request *request,
+                               const void **rows, relume_error *error)
+{
+    if (dataset->reader)
+        return rlm_reader_take(dataset->reader, request, rows, error);
+    *rows = (const char *)dataset->x + request->first * rlm_dataset_row_bytes(dataset);
+    return RELUME_OK;
+}
+
+relume_status rlm_dataset_read_some(const relume_dataset *dataset, size_t first, size_t *count,
+                                    const void **rows, relume_error *error)
+{
+    *count = rlm_size_min(*count, rlm_dataset_piece(dataset));
+    return rlm_dataset_read(dataset, &(struct rlm_request){.first = first, .count = *count}, rows, error);
 }
 
 struct rlm_rows rlm_dataset_rows(const relume_dataset *dataset, relume_split split)
@@ -179,6 +207,11 @@ const char *relume_dataset_get_name(const relume_dataset *dataset)
 relume_task relume_dataset_get_task(const relume_dataset *dataset)
 {
     return dataset->task;
+}
+
+int relume_dataset_is_streamed(const relume_dataset *dataset)
+{
+    return dataset->reader != NULL;
 }
 
 size_t relume_dataset_get_features(const relume_dataset *dataset)

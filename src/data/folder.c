@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/strbuf.h"
+#include "data/features.h"
 #include "data/part.h"
 #include "formats/idx.h"
 
@@ -28,52 +29,49 @@ static relume_status find_file(struct rlm_strbuf *path, const char *folder, cons
     return RELUME_OK;
 }
 
-static relume_status read_idx_file(const relume_allocator *allocator, const char *path,
-                                   enum rlm_reading reading, size_t spare, struct rlm_tensor *tensor,
-                                   relume_error *error)
-{
+/* A file of images whose header has been read; its source is open when its name is set. */
+struct images {
     struct rlm_source source;
-    RLM_TRY(rlm_source_open(allocator, &source, path, error));
-    source.spare = spare;
-    relume_status status = rlm_idx_read(allocator, &source, reading, tensor, error);
-    rlm_source_close(&source);
-    return status;
-}
+    struct rlm_array array;
+};
 
-static relume_status read_images(const relume_allocator *allocator, const char *path, size_t spare,
+static relume_status images_open(const relume_allocator *allocator, const char *path, struct images *images,
                                  struct rlm_part *part, relume_error *error)
 {
-    struct rlm_tensor tensor;
     RLM_TRY(rlm_part_name(part, allocator, path, NULL, error));
-    RLM_TRY(read_idx_file(allocator, path, RLM_READ_FEATURES, spare, &tensor, error));
-    relume_status status = rlm_part_take_features(part, &tensor, error);
+    RLM_TRY(rlm_source_open(allocator, &images->source, path, error));
+    return rlm_idx_open(allocator, &images->source, RLM_READ_FEATURES, &images->array, error);
+}
+
+static void images_close(struct images *images)
+{
+    rlm_array_close(&images->array);
+    rlm_source_close(&images->source);
+}
+
+static relume_status read_labels_file(const relume_allocator *allocator, const char *path,
+                                      struct rlm_part *part, relume_error *error)
+{
+    struct rlm_source source;
+    struct rlm_tensor tensor;
+    RLM_TRY(rlm_source_open(allocator, &source, path, error));
+    relume_status status = rlm_idx_read(allocator, &source, RLM_READ_STORED, &tensor, error);
+    rlm_source_close(&source);
+    if (status != RELUME_OK)
+        return status;
+    status = rlm_part_add_targets(part, allocator, &tensor, path, NULL, error);
     rlm_tensor_deinit(&tensor);
     return status;
 }
 
-static relume_status read_labels(const relume_allocator *allocator, const char *path, struct rlm_part *part,
+/* The labels of a split, where there are any. */
+static relume_status read_labels(const relume_allocator *allocator, struct rlm_strbuf *path,
+                                 const char *folder, const char *split, struct rlm_part *part,
                                  relume_error *error)
 {
-    struct rlm_tensor tensor;
-    RLM_TRY(read_idx_file(allocator, path, RLM_READ_STORED, 0, &tensor, error));
-    relume_status status = rlm_part_add_targets(part, allocator, &tensor, path, NULL, error);
-    rlm_tensor_deinit(&tensor);
-    return status;
-}
-
-/* Images of a split, with `spare` bytes behind them, and, where there are any, its labels; part->samples
- * stays 0 when the folder has no such images. */
-static relume_status read_split(const relume_allocator *allocator, struct rlm_strbuf *path,
-                                const char *folder, const char *split, size_t spare, struct rlm_part *part,
-                                relume_error *error)
-{
     bool found;
-    RLM_TRY(find_file(path, folder, split, "images", 3, &found, error));
-    if (!found)
-        return RELUME_OK;
-    RLM_TRY(read_images(allocator, path->text, spare, part, error));
     RLM_TRY(find_file(path, folder, split, "labels", 1, &found, error));
-    return found ? read_labels(allocator, path->text, part, error) : RELUME_OK;
+    return found ? read_labels_file(allocator, path->text, part, error) : RELUME_OK;
 }
 
 static relume_status refuse_folder(const char *folder, relume_error *error)
@@ -87,30 +85,50 @@ static relume_status refuse_folder(const char *folder, relume_error *error)
         folder);
 }
 
-/* The test split first: then the training images, which are much larger, are read into a block that has room
- * for the test images behind them, and are never in memory twice. */
-static relume_status read_splits(const relume_allocator *allocator, struct rlm_strbuf *path,
-                                 const char *folder, struct rlm_parts *parts, relume_error *error)
+/* The name of the test split's files; NULL for none. Their images' path is left in `path`. */
+static relume_status find_test(struct rlm_strbuf *path, const char *folder, const char **split,
+                               relume_error *error)
 {
-    struct rlm_part *test = &parts->test;
+    static const char *const names[] = {"t10k", "test"};
+    bool found = false;
+    *split = NULL;
+    for (size_t i = 0; i < 2 && !found; i++) {
+        RLM_TRY(find_file(path, folder, names[i], "images", 3, &found, error));
+        if (found)
+            *split = names[i];
+    }
+    return RELUME_OK;
+}
+
+/* Both splits' images, of which images[1] need not be there, and what labels there are. */
+static relume_status read_splits(relume_engine *engine, struct rlm_strbuf *path, const char *folder,
+                                 struct images images[2], struct rlm_parts *parts, relume_error *error)
+{
+    const relume_allocator *allocator = &engine->allocator;
+    const char *test;
     bool found;
     RLM_TRY(find_file(path, folder, "train", "images", 3, &found, error));
     if (!found)
         return refuse_folder(folder, error);
-    RLM_TRY(read_split(allocator, path, folder, "t10k", 0, test, error));
-    if (test->samples == 0)
-        RLM_TRY(read_split(allocator, path, folder, "test", 0, test, error));
-    size_t spare = test->samples * test->features * (test->element == RELUME_U8 ? 1 : sizeof(float));
-    return read_split(allocator, path, folder, "train", spare, &parts->train, error);
+    RLM_TRY(images_open(allocator, path->text, &images[0], &parts->train, error));
+    RLM_TRY(find_test(path, folder, &test, error));
+    if (test)
+        RLM_TRY(images_open(allocator, path->text, &images[1], &parts->test, error));
+    RLM_TRY(rlm_features_read(engine, &images[0].array, test ? &images[1].array : NULL, parts, error));
+    RLM_TRY(read_labels(allocator, path, folder, "train", &parts->train, error));
+    return test ? read_labels(allocator, path, folder, test, &parts->test, error) : RELUME_OK;
 }
 
-relume_status rlm_read_folder(const relume_allocator *allocator, const char *path, struct rlm_parts *parts,
+relume_status rlm_read_folder(relume_engine *engine, const char *path, struct rlm_parts *parts,
                               relume_error *error)
 {
     struct rlm_parts read = {0};
-    struct rlm_strbuf buffer = {.allocator = allocator};
-    relume_status status = read_splits(allocator, &buffer, path, &read, error);
+    struct images images[2] = {{.source = {0}}, {.source = {0}}};
+    struct rlm_strbuf buffer = {.allocator = &engine->allocator};
+    relume_status status = read_splits(engine, &buffer, path, images, &read, error);
     rlm_strbuf_deinit(&buffer);
+    images_close(&images[0]);
+    images_close(&images[1]);
     if (status == RELUME_OK)
         *parts = read;
     else
@@ -118,13 +136,12 @@ relume_status rlm_read_folder(const relume_allocator *allocator, const char *pat
     return status;
 }
 
-relume_status rlm_read_fashion_mnist(const relume_allocator *allocator, struct rlm_parts *parts,
-                                     relume_error *error)
+relume_status rlm_read_fashion_mnist(relume_engine *engine, struct rlm_parts *parts, relume_error *error)
 {
     static const char *const names[] = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
                                         "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
     const char *data = getenv("RELUME_DATA");
-    struct rlm_strbuf own = {.allocator = allocator};
+    struct rlm_strbuf own = {.allocator = &engine->allocator};
     if (data && *data)
         rlm_strbuf_print(&own, "%s/fashion-mnist", data);
     if (own.failed)
@@ -132,7 +149,7 @@ relume_status rlm_read_fashion_mnist(const relume_allocator *allocator, struct r
     const char *folder = own.text && rlm_file_is_folder(own.text) ? own.text : DEBIAN_FOLDER;
     relume_status status;
     if (rlm_file_is_folder(folder)) {
-        status = rlm_read_folder(allocator, folder, parts, error);
+        status = rlm_read_folder(engine, folder, parts, error);
     } else {
         rlm_error_clear(error);
         rlm_error_at_file(error, folder);

@@ -1,4 +1,5 @@
-/* See holdout.h. The rows are parted in place: only the test rows are copied aside. */
+/* See holdout.h. The rows are parted in place: only the test rows are copied aside. Rows that stay in their
+ * file are read in another order. */
 #include "data/holdout.h"
 
 #include <string.h>
@@ -49,6 +50,20 @@ static relume_status part_rows(const relume_allocator *allocator, const struct c
     return RELUME_OK;
 }
 
+/* The same of rows that stay in their file: the order they are read in. */
+static relume_status part_reader(const relume_allocator *allocator, const struct choice *choice,
+                                 struct rlm_reader *reader, relume_error *error)
+{
+    uint32_t *order = rlm_alloc(allocator, choice->samples, sizeof *order);
+    if (!order)
+        return rlm_error_memory(error, choice->samples * sizeof *order, "setting the holdout aside");
+    size_t keep = 0, held = choice->samples - choice->count;
+    for (size_t i = 0; i < choice->samples; i++)
+        order[choice->test[i] ? held++ : keep++] = (uint32_t)i;
+    rlm_reader_reorder(reader, order);
+    return RELUME_OK;
+}
+
 relume_status rlm_dataset_hold_out(relume_dataset *dataset, double share, uint64_t seed, relume_error *error)
 {
     const relume_allocator *allocator = &dataset->engine->allocator;
@@ -64,10 +79,11 @@ relume_status rlm_dataset_hold_out(relume_dataset *dataset, double share, uint64
     if (!test)
         return rlm_error_memory(error, choice.samples, "drawing the holdout");
     choice.test = test;
-    size_t element = dataset->element == RELUME_U8 ? 1 : sizeof(float);
     relume_status status = choose(allocator, test, choice.samples, choice.count, seed, error);
     if (status == RELUME_OK)
-        status = part_rows(allocator, &choice, dataset->x, dataset->features * element, error);
+        status = dataset->reader
+                     ? part_reader(allocator, &choice, dataset->reader, error)
+                     : part_rows(allocator, &choice, dataset->x, rlm_dataset_row_bytes(dataset), error);
     if (status == RELUME_OK)
         status = part_rows(allocator, &choice, dataset->labels, sizeof *dataset->labels, error);
     if (status == RELUME_OK)

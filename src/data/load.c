@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "data/assemble.h"
@@ -110,29 +111,45 @@ static relume_status check_options(const char *name, enum kind kind, const relum
     return RELUME_OK;
 }
 
-static relume_status read_kind(const relume_allocator *allocator, const char *name, enum kind kind,
+static relume_status read_kind(relume_engine *engine, const char *name, enum kind kind,
                                const relume_dataset_options *options, struct rlm_parts *parts,
                                relume_error *error)
 {
+    const relume_allocator *allocator = &engine->allocator;
     switch (kind) {
     case KIND_DIGITS:
         return rlm_read_digits(allocator, parts, error);
     case KIND_FASHION:
-        return rlm_read_fashion_mnist(allocator, parts, error);
+        return rlm_read_fashion_mnist(engine, parts, error);
     case KIND_FOLDER:
-        return rlm_read_folder(allocator, name, parts, error);
+        return rlm_read_folder(engine, name, parts, error);
     case KIND_NPZ:
-        return rlm_read_npz(allocator, name, options, parts, error);
+        return rlm_read_npz(engine, name, options, parts, error);
     case KIND_ARRAY:
-        return rlm_read_array(allocator, name, options, parts, error);
+        return rlm_read_array(engine, name, options, parts, error);
     case KIND_TABLE:
         break;
     }
     return rlm_read_table(allocator, name, options, parts, error);
 }
 
+/* The test part of other data, with a block of its own. */
+static relume_status part_off(const relume_allocator *allocator, struct rlm_parts *parts, relume_error *error)
+{
+    size_t row = parts->train.features * (parts->train.element == RELUME_U8 ? 1 : sizeof(float));
+    if (!parts->joined) /* or each with a reader of its own */
+        return RELUME_OK;
+    parts->test.x = rlm_alloc(allocator, parts->test.samples, row);
+    if (!parts->test.x)
+        return rlm_error_memory(error, parts->test.samples * row, "the test split");
+    memcpy(parts->test.x, (const char *)parts->train.x + parts->train.samples * row,
+           parts->test.samples * row);
+    parts->joined = false;
+    return RELUME_OK;
+}
+
 /* Other data as the test split: their own test split where they have one, else all of them. */
-static relume_status read_test(const relume_allocator *allocator, const relume_dataset_options *options,
+static relume_status read_test(relume_engine *engine, const relume_dataset_options *options,
                                struct rlm_parts *parts, relume_error *error)
 {
     enum kind kind = KIND_ARRAY;
@@ -149,8 +166,13 @@ static relume_status read_test(const relume_allocator *allocator, const relume_d
         return rlm_refuse_file(error, RELUME_USAGE, options->test,
                                "test data are given, and a holdout of %g as well; one of them was expected",
                                options->holdout);
-    RLM_TRY(kind_of_name(allocator, options->test, &kind, error));
-    RLM_TRY(read_kind(allocator, options->test, kind, &theirs, &other, error));
+    RLM_TRY(kind_of_name(&engine->allocator, options->test, &kind, error));
+    RLM_TRY(read_kind(engine, options->test, kind, &theirs, &other, error));
+    relume_status status = part_off(&engine->allocator, &other, error);
+    if (status != RELUME_OK) {
+        rlm_parts_deinit(&other);
+        return status;
+    }
     struct rlm_part *wanted = other.test.samples ? &other.test : &other.train;
     parts->test = *wanted;
     *wanted = (struct rlm_part){0};
@@ -172,8 +194,8 @@ relume_status relume_dataset_load(relume_engine *engine, const char *name,
     }
     RLM_TRY(kind_of_name(allocator, name, &kind, error));
     RLM_TRY(check_options(name, kind, options, error));
-    RLM_TRY(read_kind(allocator, name, kind, options, &parts, error));
-    relume_status status = options->test ? read_test(allocator, options, &parts, error) : RELUME_OK;
+    RLM_TRY(read_kind(engine, name, kind, options, &parts, error));
+    relume_status status = options->test ? read_test(engine, options, &parts, error) : RELUME_OK;
     if (status == RELUME_OK)
         status = rlm_dataset_assemble(engine, name, &parts, options, dataset, error);
     rlm_parts_deinit(&parts);

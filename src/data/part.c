@@ -9,6 +9,7 @@
 #include "base/bits.h"
 #include "base/checked.h"
 #include "base/error.h"
+#include "data/reader.h"
 #include "formats/source.h"
 #include "formats/text.h"
 
@@ -28,6 +29,7 @@ void rlm_part_deinit(struct rlm_part *part)
     rlm_free(part->file);
     rlm_free(part->item);
     rlm_free(part->x);
+    rlm_reader_destroy(part->reader);
     rlm_targets_deinit(&part->targets);
     *part = (struct rlm_part){0};
 }
@@ -75,8 +77,8 @@ static bool has_nonfinite(const float *values, size_t count)
     return found != 0;
 }
 
-relume_status rlm_check_finite(const float *values, size_t rows, size_t columns, const char *file,
-                               const char *item, relume_error *error)
+relume_status rlm_check_finite(const float *values, size_t first, size_t rows, size_t columns,
+                               const char *file, const char *item, relume_error *error)
 {
     char place[320];
     size_t row = 0;
@@ -90,12 +92,12 @@ relume_status rlm_check_finite(const float *values, size_t rows, size_t columns,
     size_t column = (size_t)(at - (values + row * columns));
     bool nan = (rlm_float_bits(*at) & 0x7fffffu) != 0;
     rlm_error_clear(error);
-    rlm_error_at_line(error, file, row + 1, column + 1);
+    rlm_error_at_line(error, file, first + row + 1, column + 1);
     if (item)
         rlm_error_at_item(error, item);
     return rlm_error_set(error, RELUME_BAD_DATA,
                          "%s: row %zu, column %zu (counted from 1) %s; every value must be finite",
-                         place_text(place, file, item), row + 1, column + 1,
+                         place_text(place, file, item), first + row + 1, column + 1,
                          nan ? "is NaN" : "is infinite, or too large for float32");
 }
 
@@ -109,7 +111,7 @@ static void take_image_shape(struct rlm_part *part, const struct rlm_tensor *ten
     part->image_columns = image ? shape[first + 1] : 0;
 }
 
-relume_status rlm_part_take_features(struct rlm_part *part, struct rlm_tensor *tensor, relume_error *error)
+relume_status rlm_part_take_shape(struct rlm_part *part, const struct rlm_tensor *tensor, relume_error *error)
 {
     char shape[96], found[128];
     (void)snprintf(found, sizeof found, "the features have the shape %s",
@@ -123,14 +125,20 @@ relume_status rlm_part_take_features(struct rlm_part *part, struct rlm_tensor *t
     if (tensor->shape[0] >= UINT32_MAX)
         return refuse(error, RELUME_BAD_DATA, part->file, part->item, found,
                       "at most 4294967294 samples can be held");
-    size_t samples = tensor->shape[0], features = tensor->count / samples;
-    if (tensor->dtype == RLM_F32)
-        RLM_TRY(rlm_check_finite(tensor->data, samples, features, part->file, part->item, error));
-    part->samples = samples;
-    part->features = features;
+    part->samples = tensor->shape[0];
+    part->features = tensor->count / part->samples;
     part->element = tensor->dtype == RLM_F32 ? RELUME_F32 : RELUME_U8;
     part->divisor = tensor->dtype == RLM_U8 ? 255.0f : 1.0f;
     take_image_shape(part, tensor);
+    return RELUME_OK;
+}
+
+relume_status rlm_part_take_features(struct rlm_part *part, struct rlm_tensor *tensor, relume_error *error)
+{
+    RLM_TRY(rlm_part_take_shape(part, tensor, error));
+    if (tensor->dtype == RLM_F32)
+        RLM_TRY(
+            rlm_check_finite(tensor->data, 0, part->samples, part->features, part->file, part->item, error));
     part->x = tensor->data;
     tensor->data = NULL;
     return RELUME_OK;
@@ -183,7 +191,7 @@ static relume_status add_floats(struct rlm_targets *targets, const relume_alloca
         return rlm_error_memory(error, tensor->count * sizeof *targets->floats, "targets");
     rlm_values_to_f32(tensor->dtype, tensor->data, targets->floats, tensor->count);
     targets->kind = RLM_TARGET_FLOAT;
-    return rlm_check_finite(targets->floats, tensor->shape[0], targets->outputs, file, item, error);
+    return rlm_check_finite(targets->floats, 0, tensor->shape[0], targets->outputs, file, item, error);
 }
 
 relume_status rlm_part_add_targets(struct rlm_part *part, const relume_allocator *allocator,

@@ -36,14 +36,16 @@ struct rlm_part {
     char *item; /* the array in the file; NULL: none */
     size_t samples, features;
     relume_element element;
-    void *x;       /* [samples, features], by rlm_alloc */
-    float divisor; /* that brings the raw values to about 0 … 1; 1 leaves them */
+    void *x;                   /* [samples, features], by rlm_alloc; NULL: another part's, or in a file */
+    struct rlm_reader *reader; /* of these rows, where they stay in their file */
+    float divisor;             /* that brings the raw values to about 0 … 1; 1 leaves them */
     size_t image_rows, image_columns;
     struct rlm_targets targets;
 };
 
 struct rlm_parts {
-    struct rlm_part train, test;    /* test.samples 0: none */
+    struct rlm_part train, test; /* test.samples 0: none */
+    bool joined; /* the rows of test stand behind those of train, in its block or its reader */
     const char *const *class_names; /* NULL, or static names of classes 0, 1, … */
     size_t class_count;
 };
@@ -61,6 +63,11 @@ relume_status rlm_part_name(struct rlm_part *part, const relume_allocator *alloc
  * samples, one dimension only, a value that is not finite. On failure the tensor keeps its values. */
 relume_status rlm_part_take_features(struct rlm_part *part, struct rlm_tensor *tensor, relume_error *error);
 
+/* The same but for the values: samples, features, kind and image shape of `tensor`, whose data are not looked
+ * at. */
+relume_status rlm_part_take_shape(struct rlm_part *part, const struct rlm_tensor *tensor,
+                                  relume_error *error);
+
 /* Makes targets of `tensor` (read with RLM_READ_STORED; shape [samples], [samples, 1], or [samples, outputs]
  * of floats), which stays the caller's. `file` and `item` are where it comes from. MISMATCH: not as many as
  * the part has samples. BAD_DATA, NO_MEMORY. */
@@ -73,24 +80,21 @@ struct rlm_csv;
 relume_status rlm_part_take_csv_targets(struct rlm_part *part, const relume_allocator *allocator,
                                         struct rlm_csv *csv, const char *file, relume_error *error);
 
-/* BAD_DATA with row and column, from 1, unless all values are finite. `what` of which file ("values",
- * "targets"). */
-relume_status rlm_check_finite(const float *values, size_t rows, size_t columns, const char *file,
-                               const char *item, relume_error *error);
+/* BAD_DATA with row and column, from 1, unless all values are finite. `first` is the number of the first row,
+ * from 0. */
+relume_status rlm_check_finite(const float *values, size_t first, size_t rows, size_t columns,
+                               const char *file, const char *item, relume_error *error);
 
 /* The readers. On failure `parts` is as it was; else the caller frees it with rlm_parts_deinit. */
 relume_status rlm_read_digits(const relume_allocator *allocator, struct rlm_parts *parts,
                               relume_error *error);
-relume_status rlm_read_fashion_mnist(const relume_allocator *allocator, struct rlm_parts *parts,
-                                     relume_error *error);
-relume_status rlm_read_folder(const relume_allocator *allocator, const char *path, struct rlm_parts *parts,
+relume_status rlm_read_fashion_mnist(relume_engine *engine, struct rlm_parts *parts, relume_error *error);
+relume_status rlm_read_folder(relume_engine *engine, const char *path, struct rlm_parts *parts,
                               relume_error *error);
-relume_status rlm_read_npz(const relume_allocator *allocator, const char *path,
-                           const relume_dataset_options *options, struct rlm_parts *parts,
-                           relume_error *error);
-relume_status rlm_read_array(const relume_allocator *allocator, const char *path,
-                             const relume_dataset_options *options, struct rlm_parts *parts,
-                             relume_error *error);
+relume_status rlm_read_npz(relume_engine *engine, const char *path, const relume_dataset_options *options,
+                           struct rlm_parts *parts, relume_error *error);
+relume_status rlm_read_array(relume_engine *engine, const char *path, const relume_dataset_options *options,
+                             struct rlm_parts *parts, relume_error *error);
 relume_status rlm_read_table(const relume_allocator *allocator, const char *path,
                              const relume_dataset_options *options, struct rlm_parts *parts,
                              relume_error *error);

@@ -44,34 +44,60 @@ struct sums {
     float *low, *high;     /* [features] */
 };
 
-static double raw_value(const relume_dataset *dataset, size_t index)
+static double raw_value(const relume_dataset *dataset, const void *rows, size_t index)
 {
-    return dataset->element == RELUME_U8 ? (double)((const uint8_t *)dataset->x)[index]
-                                         : (double)((const float *)dataset->x)[index];
+    return dataset->element == RELUME_U8 ? (double)((const uint8_t *)rows)[index]
+                                         : (double)((const float *)rows)[index];
 }
 
-static void add_means(const relume_dataset *dataset, const struct sums *sums)
+static void add_means(const relume_dataset *dataset, const void *rows, size_t first, size_t count,
+                      const struct sums *sums)
 {
     size_t features = dataset->features;
-    for (size_t row = 0; row < dataset->train_samples; row++)
+    for (size_t row = 0; row < count; row++)
         for (size_t f = 0; f < features; f++) {
-            double value = raw_value(dataset, row * features + f);
+            double value = raw_value(dataset, rows, row * features + f);
+            bool begins = first + row == 0;
             sums->mean[f] += value;
-            sums->low[f] = row && sums->low[f] < (float)value ? sums->low[f] : (float)value;
-            sums->high[f] = row && sums->high[f] > (float)value ? sums->high[f] : (float)value;
+            sums->low[f] = !begins && sums->low[f] < (float)value ? sums->low[f] : (float)value;
+            sums->high[f] = !begins && sums->high[f] > (float)value ? sums->high[f] : (float)value;
         }
-    for (size_t f = 0; f < features; f++)
-        sums->mean[f] /= (double)dataset->train_samples;
 }
 
-static void add_squares(const relume_dataset *dataset, const struct sums *sums)
+static void add_squares(const relume_dataset *dataset, const void *rows, size_t first, size_t count,
+                        const struct sums *sums)
 {
     size_t features = dataset->features;
-    for (size_t row = 0; row < dataset->train_samples; row++)
+    (void)first;
+    for (size_t row = 0; row < count; row++)
         for (size_t f = 0; f < features; f++) {
-            double distance = raw_value(dataset, row * features + f) - sums->mean[f];
+            double distance = raw_value(dataset, rows, row * features + f) - sums->mean[f];
             sums->square[f] += distance * distance;
         }
+}
+
+typedef void add_rows(const relume_dataset *dataset, const void *rows, size_t first, size_t count,
+                      const struct sums *sums);
+
+/* One pass over the training rows. */
+static relume_status pass(const relume_dataset *dataset, add_rows *add, const struct sums *sums,
+                          relume_error *error)
+{
+    for (size_t first = 0, count; first < dataset->train_samples; first += count) {
+        const void *rows;
+        count = dataset->train_samples - first;
+        RLM_TRY(rlm_dataset_read_some(dataset, first, &count, &rows, error));
+        add(dataset, rows, first, count, sums);
+    }
+    return RELUME_OK;
+}
+
+static relume_status measure(const relume_dataset *dataset, const struct sums *sums, relume_error *error)
+{
+    RLM_TRY(pass(dataset, add_means, sums, error));
+    for (size_t f = 0; f < dataset->features; f++)
+        sums->mean[f] /= (double)dataset->train_samples;
+    return pass(dataset, add_squares, sums, error);
 }
 
 /* A constant feature is told by its range, not by its sum: the mean of n equal values need not be that value
@@ -94,21 +120,22 @@ relume_status rlm_scaling_standardize(relume_dataset *dataset, relume_error *err
     RLM_TRY(scaling_alloc(dataset, features, &values, error));
     struct sums sums = {.mean = rlm_alloc_zero(allocator, features, 2 * sizeof *sums.mean),
                         .low = rlm_alloc_zero(allocator, features, 2 * sizeof *sums.low)};
+    relume_status status = RELUME_OK;
     if (sums.mean && sums.low) {
         sums.square = sums.mean + features;
         sums.high = sums.low + features;
-        add_means(dataset, &sums);
-        add_squares(dataset, &sums);
+        status = measure(dataset, &sums, error);
+    } else {
+        status = rlm_error_memory(error, 3 * features * sizeof(double), "standardizing");
+    }
+    if (status == RELUME_OK) {
         fill_in(dataset, &sums, values, values + features);
         scaling_set(dataset, values, features);
         dataset->scaling.uniform = 0; /* also for a single feature: these are its own */
+    } else {
+        rlm_free(values);
     }
-    bool done = sums.mean && sums.low;
     rlm_free(sums.mean);
     rlm_free(sums.low);
-    if (!done) {
-        rlm_free(values);
-        return rlm_error_memory(error, 3 * features * sizeof(double), "standardizing");
-    }
-    return RELUME_OK;
+    return status;
 }

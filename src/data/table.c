@@ -37,7 +37,7 @@ static relume_status take_floats(struct rlm_targets *targets, const relume_alloc
     rlm_values_to_f32(RLM_F64, csv->target, targets->floats, csv->rows);
     targets->outputs = 1;
     targets->kind = RLM_TARGET_FLOAT;
-    return rlm_check_finite(targets->floats, csv->rows, 1, file,
+    return rlm_check_finite(targets->floats, 0, csv->rows, 1, file,
                             csv->target_name ? csv->target_name : "targets", error);
 }
 

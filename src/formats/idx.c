@@ -3,8 +3,6 @@
 
 #include "base/bits.h"
 #include "base/error.h"
-#include "formats/stream.h"
-#include "formats/values.h"
 
 /* The kind of a type byte; RLM_DTYPE_COUNT for one that is none. */
 static enum rlm_dtype idx_dtype(unsigned char type)
@@ -49,18 +47,27 @@ static relume_status read_header(struct rlm_stream *stream, struct rlm_tensor *t
     return RELUME_OK;
 }
 
+relume_status rlm_idx_open(const relume_allocator *allocator, const struct rlm_source *source,
+                           enum rlm_reading reading, struct rlm_array *array, relume_error *error)
+{
+    struct rlm_array opened = {.layout = {.big_endian = true}};
+    RLM_TRY(rlm_stream_open(allocator, source, &opened.stream, error));
+    relume_status status = read_header(&opened.stream, &opened.tensor, error);
+    if (status == RELUME_OK)
+        status = rlm_array_settle(&opened, reading, error);
+    if (status == RELUME_OK)
+        *array = opened;
+    else
+        rlm_array_close(&opened);
+    return status;
+}
+
 relume_status rlm_idx_read(const relume_allocator *allocator, const struct rlm_source *source,
                            enum rlm_reading reading, struct rlm_tensor *tensor, relume_error *error)
 {
-    struct rlm_stream stream;
-    struct rlm_tensor read = {0};
-    RLM_TRY(rlm_stream_open(allocator, source, &stream, error));
-    relume_status status = read_header(&stream, &read, error);
-    if (status == RELUME_OK)
-        status = rlm_values_read(allocator, &stream, (struct rlm_layout){.big_endian = true}, reading, &read,
-                                 error);
-    rlm_stream_close(&stream);
-    if (status == RELUME_OK)
-        *tensor = read;
+    struct rlm_array array;
+    RLM_TRY(rlm_idx_open(allocator, source, reading, &array, error));
+    relume_status status = rlm_array_read(allocator, &array, tensor, error);
+    rlm_array_close(&array);
     return status;
 }

@@ -3,6 +3,7 @@
 #ifndef RLM_FORMATS_IDX_H
 #define RLM_FORMATS_IDX_H
 
+#include "formats/array.h"
 #include "formats/source.h"
 #include "formats/tensor.h"
 
@@ -10,5 +11,9 @@
  * with rlm_tensor_deinit. BAD_FORMAT, IO, NO_MEMORY. */
 relume_status rlm_idx_read(const relume_allocator *allocator, const struct rlm_source *source,
                            enum rlm_reading reading, struct rlm_tensor *tensor, relume_error *error);
+/* Reads the header only; see array.h. The source must outlive `array`, which the caller closes when this
+ * succeeds. */
+relume_status rlm_idx_open(const relume_allocator *allocator, const struct rlm_source *source,
+                           enum rlm_reading reading, struct rlm_array *array, relume_error *error);
 
 #endif

@@ -11,7 +11,6 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "formats/text.h"
-#include "formats/values.h"
 
 /* Headers of plain numbers have about a hundred bytes. */
 #define HEADER_MOST 65535u
@@ -250,24 +249,35 @@ static relume_status read_header(const relume_allocator *allocator, struct rlm_s
     return status;
 }
 
-relume_status rlm_npy_read_stream(const relume_allocator *allocator, struct rlm_stream *stream,
-                                  enum rlm_reading reading, struct rlm_tensor *tensor, relume_error *error)
+relume_status rlm_npy_begin(const relume_allocator *allocator, struct rlm_array *array,
+                            enum rlm_reading reading, relume_error *error)
 {
     struct header header = {.has_descr = false};
-    struct rlm_tensor read = {0};
-    RLM_TRY(read_header(allocator, stream, &header, &read, error));
-    RLM_TRY(rlm_values_read(allocator, stream, header.layout, reading, &read, error));
-    *tensor = read;
-    return RELUME_OK;
+    RLM_TRY(read_header(allocator, &array->stream, &header, &array->tensor, error));
+    array->layout = header.layout;
+    return rlm_array_settle(array, reading, error);
+}
+
+relume_status rlm_npy_open(const relume_allocator *allocator, const struct rlm_source *source,
+                           enum rlm_reading reading, struct rlm_array *array, relume_error *error)
+{
+    struct rlm_array opened = {0};
+    RLM_TRY(rlm_stream_open(allocator, source, &opened.stream, error));
+    relume_status status = rlm_npy_begin(allocator, &opened, reading, error);
+    if (status == RELUME_OK)
+        *array = opened;
+    else
+        rlm_array_close(&opened);
+    return status;
 }
 
 relume_status rlm_npy_read(const relume_allocator *allocator, const struct rlm_source *source,
                            enum rlm_reading reading, struct rlm_tensor *tensor, relume_error *error)
 {
-    struct rlm_stream stream;
-    RLM_TRY(rlm_stream_open(allocator, source, &stream, error));
-    relume_status status = rlm_npy_read_stream(allocator, &stream, reading, tensor, error);
-    rlm_stream_close(&stream);
+    struct rlm_array array;
+    RLM_TRY(rlm_npy_open(allocator, source, reading, &array, error));
+    relume_status status = rlm_array_read(allocator, &array, tensor, error);
+    rlm_array_close(&array);
     return status;
 }
 

@@ -19,7 +19,8 @@
 #define PLACE_MOST 400
 
 struct member {
-    char *name; /* without the ending */
+    char *name;  /* without the ending */
+    char *place; /* FILE, array "NAME" */
     zip_uint64_t index;
 };
 
@@ -150,7 +151,7 @@ static relume_status list_members(struct rlm_npz *npz, relume_error *error)
         char *copy = rlm_strndup(npz->allocator, name, length - ending);
         if (!copy)
             return rlm_error_memory(error, length, "the name of an array");
-        npz->members[npz->count++] = (struct member){copy, i};
+        npz->members[npz->count++] = (struct member){.name = copy, .index = i};
     }
     qsort(npz->members, npz->count, sizeof *npz->members, compare_members);
     for (size_t i = 1; i < npz->count; i++)
@@ -185,6 +186,12 @@ relume_status rlm_npz_open(const relume_allocator *allocator, const struct rlm_s
     return status;
 }
 
+static void member_deinit(struct member *member)
+{
+    rlm_free(member->name);
+    rlm_free(member->place);
+}
+
 void rlm_npz_close(struct rlm_npz *npz)
 {
     if (!npz)
@@ -193,7 +200,7 @@ void rlm_npz_close(struct rlm_npz *npz)
         zip_discard(npz->archive);
     zip_error_fini(&npz->trouble);
     for (size_t i = 0; i < npz->count; i++)
-        rlm_free(npz->members[i].name);
+        member_deinit(&npz->members[i]);
     rlm_free(npz->members);
     rlm_free(npz);
 }
@@ -278,42 +285,72 @@ static relume_status check_member(const struct rlm_npz *npz, const char *place, 
     return RELUME_OK;
 }
 
-static relume_status read_member(struct rlm_npz *npz, size_t index, const char *place,
-                                 enum rlm_reading reading, struct rlm_tensor *tensor, relume_error *error)
+static void member_close(struct rlm_stream *stream)
+{
+    (void)zip_fclose(stream->context);
+}
+
+static relume_status open_member(struct rlm_npz *npz, const struct member *member, enum rlm_reading reading,
+                                 struct rlm_array *array, relume_error *error)
 {
     zip_stat_t about;
     zip_stat_init(&about);
-    if (zip_stat_index(npz->archive, npz->members[index].index, 0, &about) != 0)
-        return rlm_refuse_file(error, RELUME_BAD_FORMAT, place, "the archive has no such member (%s)",
+    if (zip_stat_index(npz->archive, member->index, 0, &about) != 0)
+        return rlm_refuse_file(error, RELUME_BAD_FORMAT, member->place, "the archive has no such member (%s)",
                                zip_strerror(npz->archive));
-    RLM_TRY(check_member(npz, place, &about, error));
-    struct rlm_stream stream = {.name = place, .most = about.size, .read = member_read};
-    zip_file_t *file = zip_fopen_index(npz->archive, npz->members[index].index, 0);
+    RLM_TRY(check_member(npz, member->place, &about, error));
+    struct rlm_array opened = {.file = npz->source->name,
+                               .item = member->name,
+                               .is_member = true,
+                               .stream = {.name = member->place, .most = about.size, .read = member_read}};
+    zip_file_t *file = zip_fopen_index(npz->archive, member->index, 0);
     if (!file)
-        return refuse_member(&stream, zip_get_error(npz->archive), error);
-    stream.context = file;
-    relume_status status = rlm_npy_read_stream(npz->allocator, &stream, reading, tensor, error);
-    (void)zip_fclose(file);
+        return refuse_member(&opened.stream, zip_get_error(npz->archive), error);
+    opened.stream.context = file;
+    opened.stream.close = member_close;
+    relume_status status = rlm_npy_begin(npz->allocator, &opened, reading, error);
+    if (status == RELUME_OK)
+        *array = opened;
+    else
+        rlm_array_close(&opened);
+    return status;
+}
+
+/* The text that messages begin with, made when a member is first read. */
+static relume_status name_place(const struct rlm_npz *npz, struct member *member, relume_error *error)
+{
+    char place[PLACE_MOST], quoted[RLM_QUOTE_SIZE];
+    if (member->place)
+        return RELUME_OK;
+    (void)snprintf(place, sizeof place, "%.300s, array %s", npz->source->name,
+                   rlm_quote(quoted, member->name));
+    member->place = rlm_strdup(npz->allocator, place);
+    return member->place ? RELUME_OK : rlm_error_memory(error, strlen(place), "the name of an array");
+}
+
+relume_status rlm_npz_array_open(struct rlm_npz *npz, size_t index, enum rlm_reading reading,
+                                 struct rlm_array *array, relume_error *error)
+{
+    if (index >= npz->count)
+        return rlm_refuse_file(error, RELUME_NOT_FOUND, npz->source->name,
+                               "the archive has %zu arrays, not a number %zu", npz->count, index);
+    RLM_TRY(name_place(npz, &npz->members[index], error));
+    relume_status status = open_member(npz, &npz->members[index], reading, array, error);
+    if (status == RELUME_OK)
+        return status;
+    rlm_error_at_file(error, npz->source->name);
+    rlm_error_at_item(error, npz->members[index].name);
     return status;
 }
 
 relume_status rlm_npz_read(struct rlm_npz *npz, size_t index, enum rlm_reading reading,
                            struct rlm_tensor *tensor, relume_error *error)
 {
-    char place[PLACE_MOST], quoted[RLM_QUOTE_SIZE];
-    struct rlm_tensor read;
-    if (index >= npz->count)
-        return rlm_refuse_file(error, RELUME_NOT_FOUND, npz->source->name,
-                               "the archive has %zu arrays, not a number %zu", npz->count, index);
-    (void)snprintf(place, sizeof place, "%.300s, array %s", npz->source->name,
-                   rlm_quote(quoted, npz->members[index].name));
-    relume_status status = read_member(npz, index, place, reading, &read, error);
-    if (status != RELUME_OK) {
-        rlm_error_at_file(error, npz->source->name);
-        rlm_error_at_item(error, npz->members[index].name);
-        return status;
-    }
-    read.name = npz->members[index].name;
-    *tensor = read;
-    return RELUME_OK;
+    struct rlm_array array;
+    RLM_TRY(rlm_npz_array_open(npz, index, reading, &array, error));
+    relume_status status = rlm_array_read(npz->allocator, &array, tensor, error);
+    rlm_array_close(&array);
+    if (status == RELUME_OK)
+        tensor->name = npz->members[index].name;
+    return status;
 }

@@ -3,6 +3,7 @@
 #ifndef RLM_FORMATS_NPZ_H
 #define RLM_FORMATS_NPZ_H
 
+#include "formats/array.h"
 #include "formats/source.h"
 #include "formats/tensor.h"
 
@@ -24,5 +25,9 @@ size_t rlm_npz_find(const struct rlm_npz *npz, const char *name);
  * encrypted; compressed other than by deflate; expands too far), IO, NO_MEMORY. */
 relume_status rlm_npz_read(struct rlm_npz *npz, size_t index, enum rlm_reading reading,
                            struct rlm_tensor *tensor, relume_error *error);
+/* Reads the header only; see array.h. The archive must outlive `array`, which the caller closes when this
+ * succeeds. Its values must be read on the thread that reads the archive. */
+relume_status rlm_npz_array_open(struct rlm_npz *npz, size_t index, enum rlm_reading reading,
+                                 struct rlm_array *array, relume_error *error);
 
 #endif

@@ -104,6 +104,25 @@ struct rlm_source rlm_source_of_bytes(const char *name, const void *bytes, size_
         .name = name, .size = size, .limits = rlm_limits_default(), .bytes = bytes, .descriptor = -1};
 }
 
+relume_status rlm_source_copy(const relume_allocator *allocator, const struct rlm_source *source,
+                              struct rlm_source *copy, relume_error *error)
+{
+    struct rlm_source made = {.size = source->size, .limits = source->limits};
+    if (source->descriptor < 0)
+        return rlm_refuse_file(error, RELUME_USAGE, source->name, "is no file that could be kept open");
+    made.owned_name = rlm_strdup(allocator, source->name);
+    if (!made.owned_name)
+        return rlm_error_memory(error, strlen(source->name) + 1, "a path");
+    made.name = made.owned_name;
+    made.descriptor = fcntl(source->descriptor, F_DUPFD_CLOEXEC, 0);
+    if (made.descriptor < 0) {
+        rlm_free(made.owned_name);
+        return system_refuse(error, errno, source->name);
+    }
+    *copy = made;
+    return RELUME_OK;
+}
+
 void rlm_source_close(struct rlm_source *source)
 {
     /* a zeroed source has descriptor 0, which is not its own: only one opened by path has a name of its own

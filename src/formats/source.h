@@ -29,7 +29,6 @@ struct rlm_source {
     const char *name; /* the path as given; for messages */
     uint64_t size;
     struct rlm_limits limits;
-    size_t spare; /* = 0: bytes to allocate behind the values read, for what is to be joined to them */
     /* private */
     const unsigned char *bytes; /* NULL: pread from descriptor */
     int descriptor;             /* −1: none */
@@ -43,6 +42,10 @@ relume_status rlm_source_open(const relume_allocator *allocator, struct rlm_sour
                               relume_error *error);
 /* Bytes the caller keeps alive as long as the source; `name` likewise. Needs no close. */
 struct rlm_source rlm_source_of_bytes(const char *name, const void *bytes, size_t size);
+/* Another source of the same open file, with limits and name; closing one leaves the other. Of bytes in
+ * memory: USAGE, for nothing keeps those. RESOURCE, NO_MEMORY. */
+relume_status rlm_source_copy(const relume_allocator *allocator, const struct rlm_source *source,
+                              struct rlm_source *copy, relume_error *error);
 /* Closing twice, or a zeroed source that was never opened by path, is fine. */
 void rlm_source_close(struct rlm_source *source);
 

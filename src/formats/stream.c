@@ -12,13 +12,18 @@
 #include "formats/text.h"
 
 #define INPUT_BYTES ((size_t)128 << 10)
+/* What zlib asks for to inflate: a state of some 7 KiB at once, a window of 32 KiB when it first needs one,
+ * perhaps on a thread that may not allocate. */
+#define ZLIB_BYTES ((size_t)56 << 10)
 
 struct gunzip {
     const struct rlm_source *source;
     z_stream inflate;
     uint64_t fed; /* bytes of the source given to zlib */
     bool between; /* at the start, or after a whole member */
+    size_t taken; /* of zlib's memory */
     unsigned char input[INPUT_BYTES];
+    _Alignas(64) unsigned char memory[ZLIB_BYTES];
 };
 
 bool rlm_stream_is_gzip(const unsigned char *bytes, size_t size)
@@ -29,7 +34,7 @@ bool rlm_stream_is_gzip(const unsigned char *bytes, size_t size)
 static relume_status plain_read(struct rlm_stream *stream, void *to, size_t size, size_t *got,
                                 relume_error *error)
 {
-    const struct rlm_source *source = stream->context;
+    const struct rlm_source *source = stream->plain;
     uint64_t left = stream->most - stream->offset;
     if (size > left)
         size = (size_t)left;
@@ -38,15 +43,20 @@ static relume_status plain_read(struct rlm_stream *stream, void *to, size_t size
     return RELUME_OK;
 }
 
-static void *zlib_alloc(void *allocator, unsigned count, unsigned size)
+static void *zlib_alloc(void *context, unsigned count, unsigned size)
 {
-    return rlm_alloc(allocator, count, size);
+    struct gunzip *gunzip = context;
+    size_t bytes = rlm_round_up((size_t)count * size, 64);
+    if (bytes > ZLIB_BYTES - gunzip->taken)
+        return NULL;
+    gunzip->taken += bytes;
+    return gunzip->memory + gunzip->taken - bytes;
 }
 
-static void zlib_free(void *allocator, void *block)
+static void zlib_free(void *context, void *block) /* it goes with the stream */
 {
-    (void)allocator;
-    rlm_free(block);
+    (void)context;
+    (void)block;
 }
 
 /* The place in the compressed file that zlib has come to. */
@@ -150,6 +160,13 @@ static relume_status gunzip_read(struct rlm_stream *stream, void *to, size_t siz
     return RELUME_OK;
 }
 
+static void gunzip_close(struct rlm_stream *stream)
+{
+    struct gunzip *gunzip = stream->context;
+    (void)inflateEnd(&gunzip->inflate);
+    rlm_free(gunzip);
+}
+
 static relume_status gunzip_open(const relume_allocator *allocator, const struct rlm_source *source,
                                  struct rlm_stream *stream, relume_error *error)
 {
@@ -159,18 +176,17 @@ static relume_status gunzip_open(const relume_allocator *allocator, const struct
     gunzip->source = source;
     gunzip->fed = 0;
     gunzip->between = false;
-    /* zlib's opaque pointer is not const; it goes back to rlm_alloc unchanged */
-    gunzip->inflate =
-        (z_stream){.zalloc = zlib_alloc, .zfree = zlib_free, .opaque = (void *)(uintptr_t)allocator};
+    gunzip->taken = 0;
+    gunzip->inflate = (z_stream){.zalloc = zlib_alloc, .zfree = zlib_free, .opaque = gunzip};
     if (inflateInit2(&gunzip->inflate, 16 + MAX_WBITS) != Z_OK) {
         rlm_free(gunzip);
-        return rlm_error_memory(error, INPUT_BYTES, "inflating gzip data");
+        return rlm_error_memory(error, ZLIB_BYTES, "inflating gzip data");
     }
     *stream = (struct rlm_stream){.name = source->name,
                                   .most = rlm_limits_expanded(&source->limits, source->size),
                                   .compressed = true,
-                                  .spare = source->spare,
                                   .read = gunzip_read,
+                                  .close = gunzip_close,
                                   .context = gunzip};
     return RELUME_OK;
 }
@@ -181,22 +197,15 @@ relume_status rlm_stream_open(const relume_allocator *allocator, const struct rl
     unsigned char magic[2] = {0};
     if (rlm_stream_is_gzip(magic, rlm_source_peek(source, 0, magic, sizeof magic)))
         return gunzip_open(allocator, source, stream, error);
-    /* the context of a plain stream is only read, but the field serves all kinds */
-    *stream = (struct rlm_stream){.name = source->name,
-                                  .most = source->size,
-                                  .spare = source->spare,
-                                  .read = plain_read,
-                                  .context = (void *)(uintptr_t)source};
+    *stream =
+        (struct rlm_stream){.name = source->name, .most = source->size, .plain = source, .read = plain_read};
     return RELUME_OK;
 }
 
 void rlm_stream_close(struct rlm_stream *stream)
 {
-    if (stream->read == gunzip_read) {
-        struct gunzip *gunzip = stream->context;
-        (void)inflateEnd(&gunzip->inflate);
-        rlm_free(gunzip);
-    }
+    if (stream->close)
+        stream->close(stream);
     *stream = (struct rlm_stream){0};
 }
 

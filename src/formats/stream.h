@@ -13,16 +13,18 @@
 
 struct rlm_stream {
     const char *name;
-    uint64_t offset; /* bytes delivered */
-    uint64_t most;   /* bytes it can deliver in all: a bound, exact unless `compressed` */
-    bool compressed; /* offsets count expanded bytes */
-    size_t spare;    /* the source's */
+    uint64_t offset;                /* bytes delivered */
+    uint64_t most;                  /* bytes it can deliver in all: a bound, exact unless `compressed` */
+    bool compressed;                /* offsets count expanded bytes */
+    const struct rlm_source *plain; /* whose bytes these are, at the same offsets; NULL: of none */
     /* Delivers up to `size` bytes; fewer only at the end. */
     relume_status (*read)(struct rlm_stream *stream, void *to, size_t size, size_t *got, relume_error *error);
-    void *context; /* of whoever made the stream */
+    void (*close)(struct rlm_stream *stream); /* NULL: nothing is held */
+    void *context;                            /* of whoever made the stream */
 };
 
-/* The usual stream over a source: plain, or gunzip. The source must outlive it. BAD_FORMAT, IO, NO_MEMORY. */
+/* The usual stream over a source: plain, or gunzip. The source must outlive it. Once open it may be read on
+ * any thread, and allocates nothing. BAD_FORMAT, IO, NO_MEMORY. */
 relume_status rlm_stream_open(const relume_allocator *allocator, const struct rlm_source *source,
                               struct rlm_stream *stream, relume_error *error);
 void rlm_stream_close(struct rlm_stream *stream);

@@ -103,15 +103,49 @@ size_t rlm_pass_capacity(size_t samples)
 struct pack_region {
     const struct rlm_kernels *kernels;
     struct rlm_pack arguments;
+    size_t begin, end; /* samples of the batch, `begin` a multiple of 16 */
 };
 
 static void pack_range(void *context, size_t begin, size_t end)
 {
     const struct pack_region *region = context;
-    region->kernels->pack(&region->arguments, begin / RLM_LANES, rlm_divide_up(end, RLM_LANES));
+    region->kernels->pack(&region->arguments, (region->begin + begin) / RLM_LANES,
+                          rlm_divide_up(region->begin + end, RLM_LANES));
 }
 
-static void batch_pack(struct rlm_pass *pass, const struct rlm_batch *batch)
+static void rows_pack(struct pack_region *region, const relume_network *network)
+{
+    size_t count = region->end - region->begin;
+    /* an element costs some eight multiply-adds: a read out of order, a division, two writes */
+    rlm_range_run(network->engine->pool, count, count * region->arguments.features * 8, pack_range, region);
+}
+
+/* A batch of rows that stay in their file, in pieces of equal size that the reader can hold. */
+static relume_status pieces_pack(struct pack_region *region, const relume_network *network,
+                                 const struct rlm_batch *batch, relume_error *error)
+{
+    const relume_dataset *dataset = batch->dataset;
+    size_t piece = rlm_dataset_piece(dataset), pieces = rlm_divide_up(batch->count, piece);
+    piece = rlm_round_up(rlm_divide_up(batch->count, pieces), RLM_LANES);
+    region->arguments.index = NULL;
+    for (size_t begin = 0, count; begin < batch->count; begin += count) {
+        count = rlm_size_min(piece, batch->count - begin);
+        size_t follow = batch->count - begin - count;
+        struct rlm_request request = {.index = batch->index ? batch->index + begin : NULL,
+                                      .first = batch->first + begin,
+                                      .count = count,
+                                      .after = follow + batch->after,
+                                      .next = rlm_size_min(piece, follow ? follow : batch->count)};
+        RLM_TRY(rlm_dataset_read(dataset, &request, &region->arguments.raw, error));
+        region->arguments.first = (size_t)0 - begin; /* sample b of the batch is row b − begin of these */
+        region->begin = begin;
+        region->end = begin + count;
+        rows_pack(region, network);
+    }
+    return RELUME_OK;
+}
+
+static relume_status batch_pack(struct rlm_pass *pass, const struct rlm_batch *batch, relume_error *error)
 {
     const relume_network *network = pass->network;
     const relume_dataset *dataset = batch->dataset;
@@ -128,16 +162,20 @@ static void batch_pack(struct rlm_pass *pass, const struct rlm_batch *batch)
                       .divisor = network->scaling.divisor,
                       .x = pass->x,
                       .x_features = pass->x_features},
+        .end = batch->count,
     };
-    /* an element costs some eight multiply-adds: a read out of order, a division, two writes */
-    rlm_range_run(network->engine->pool, batch->count, batch->count * dataset->features * 8, pack_range,
-                  &region);
+    if (dataset->reader)
+        return pieces_pack(&region, network, batch, error);
+    rows_pack(&region, network);
+    return RELUME_OK;
 }
 
 void rlm_batch_fetch(const struct rlm_batch *batch)
 {
     const relume_dataset *dataset = batch->dataset;
-    size_t bytes = dataset->features * (dataset->element == RELUME_U8 ? sizeof(uint8_t) : sizeof(float));
+    size_t bytes = rlm_dataset_row_bytes(dataset);
+    if (dataset->reader) /* it has been told */
+        return;
     for (size_t i = 0; bytes <= FETCH_MOST / batch->count && i < batch->count; i++) {
         const char *row =
             (const char *)dataset->x + (batch->index ? batch->index[i] : batch->first + i) * bytes;
@@ -272,7 +310,9 @@ static void fault_find(const struct rlm_pass *pass, size_t layer, const struct r
             float value = preactivation(pass, layer, unit, place);
             if (!isfinite(value)) {
                 size_t sample = batch->index ? batch->index[place] : batch->first + place;
-                *fault = (struct rlm_fault){layer, unit, sample, value};
+                fault->unit = unit;
+                fault->sample = sample;
+                fault->value = value;
                 return;
             }
         }
@@ -281,7 +321,12 @@ static void fault_find(const struct rlm_pass *pass, size_t layer, const struct r
 bool rlm_pass_run(struct rlm_pass *pass, const struct rlm_batch *batch, struct rlm_fault *fault)
 {
     pass->batch = batch->count;
-    batch_pack(pass, batch);
+    relume_status reading = batch_pack(pass, batch, fault ? &fault->why : NULL);
+    if (reading != RELUME_OK) {
+        if (fault)
+            fault->reading = reading;
+        return false;
+    }
     for (size_t l = 0; l < pass->network->layer_count; l++)
         if (!layer_forward(pass, l)) {
             if (fault)
@@ -295,6 +340,11 @@ relume_status rlm_fault_report(const struct rlm_fault *fault, const relume_netwo
                                relume_error *error)
 {
     char unit[64];
+    if (fault->reading != RELUME_OK) {
+        if (error)
+            *error = fault->why;
+        return fault->reading;
+    }
     (void)snprintf(unit, sizeof unit, "%s.%zu", network->layers[fault->layer].name, fault->unit);
     rlm_error_at_item(error, unit);
     return rlm_error_set(error, RELUME_DIVERGED,

@@ -57,12 +57,16 @@ struct rlm_batch {
     const relume_dataset *dataset;
     const uint32_t *index;
     size_t first, count;
+    size_t after; /* = 0: entries behind those of index, of batches to come */
 };
 
-/* A pre-activation that is not finite. `sample` is a row of the dataset. */
+/* A pre-activation that is not finite. `sample` is a row of the dataset. Or, with `reading` set and nothing
+ * else, rows that could not be read from their file. */
 struct rlm_fault {
     size_t layer, unit, sample;
     float value;
+    relume_status reading;
+    relume_error why;
 };
 
 /* Allocates a pass for batches of up to `capacity` (at least 1) samples. `wants` is of rlm_pass_want. The
@@ -83,7 +87,7 @@ void rlm_pass_ask(struct rlm_pass *pass, size_t layer, const uint32_t *units, si
 
 /* Runs a batch of 1 to capacity samples, whose feature count is the network's. False when a pre-activation is
  * not finite: the pass stops after that layer, and `fault` (may be NULL) tells its first unit and that unit's
- * first sample. Allocates nothing. */
+ * first sample; or when rows could not be read. Allocates nothing. */
 bool rlm_pass_run(struct rlm_pass *pass, const struct rlm_batch *batch, struct rlm_fault *fault);
 
 /* Asks for the rows of a batch that is to be run later: they lie anywhere in the dataset, and have come to
@@ -94,7 +98,8 @@ void rlm_batch_fetch(const struct rlm_batch *batch);
  * small enough for the caches. */
 size_t rlm_pass_capacity(size_t samples);
 
-/* DIVERGED, with a sentence: `when` (such as "evaluating the test split"), unit, value, sample. */
+/* DIVERGED, or why rows could not be read; with a sentence: `when` (such as "evaluating the test split"),
+ * unit, value, sample. */
 relume_status rlm_fault_report(const struct rlm_fault *fault, const relume_network *network, const char *when,
                                relume_error *error);
 

@@ -26,14 +26,27 @@ static double draw_at(const struct draw *draw, const struct rlm_rng *rng, uint64
     return value * draw->scale;
 }
 
+#define DRAW_MOST 256
+
+/* Elements index … index + count − 1, at most DRAW_MOST, as draw_at draws them. */
+static void draw_some(const struct draw *draw, uint64_t index, size_t count, float *weight)
+{
+    double value[DRAW_MOST];
+    if (draw->normal)
+        rlm_rng_normals(&draw->weight, index, count, value);
+    for (size_t i = 0; i < count; i++)
+        weight[i] = (float)(draw->normal ? value[i] * draw->scale : draw_at(draw, &draw->weight, index + i));
+}
+
 static void weights_draw(void *context, size_t begin, size_t end)
 {
     const struct draw *draw = context;
     struct rlm_layer *layer = draw->layer;
     for (size_t n = begin; n < end; n++)
-        for (size_t k = 0; k < layer->in_features; k++)
-            layer->weight[n * layer->stride + k] =
-                (float)draw_at(draw, &draw->weight, n * layer->in_features + k);
+        for (size_t k = 0, count; k < layer->in_features; k += count) {
+            count = rlm_size_min(DRAW_MOST, layer->in_features - k);
+            draw_some(draw, n * layer->in_features + k, count, layer->weight + n * layer->stride + k);
+        }
 }
 
 /* The deviation or limit of the table in relume/network.h. */

@@ -135,20 +135,26 @@ static bool look_layer(const struct rlm_pass *pass, size_t l, size_t first, floa
     return atomic_load_explicit(&region.finite, memory_order_relaxed);
 }
 
-static bool look_everywhere(struct rlm_gather *gather, struct rlm_pass *pass, float *p,
-                            struct watches *watches)
+static relume_status look_everywhere(struct rlm_gather *gather, struct rlm_pass *pass, float *p,
+                                     struct watches *watches, bool *finite, relume_error *error)
 {
+    struct rlm_fault fault;
+
     size_t samples = relume_dataset_get_samples(gather->dataset, RELUME_SPLIT_TRAIN);
     for (size_t first = 0; first < samples; first += pass->capacity) {
-        struct rlm_batch batch = {gather->dataset, NULL, first,
-                                  rlm_size_min(pass->capacity, samples - first)};
-        if (!rlm_pass_run(pass, &batch, NULL))
-            return false;
-        for (size_t l = 0; l < gather->facts->layers; l++)
-            if (!look_layer(pass, l, first, p, watches))
-                return false;
+        struct rlm_batch batch = {.dataset = gather->dataset,
+                                  .first = first,
+                                  .count = rlm_size_min(pass->capacity, samples - first)};
+        *finite = rlm_pass_run(pass, &batch, &fault);
+        if (!*finite)
+            return fault.reading == RELUME_OK ? RELUME_OK
+                                              : rlm_fault_report(&fault, gather->network, "", error);
+        for (size_t l = 0; l < gather->facts->layers && *finite; l++)
+            *finite = look_layer(pass, l, first, p, watches);
+        if (!*finite)
+            break;
     }
-    return true;
+    return RELUME_OK;
 }
 
 static relume_status run_pass(struct rlm_gather *gather, struct watches *watches, bool *finite,
@@ -163,7 +169,7 @@ static relume_status run_pass(struct rlm_gather *gather, struct watches *watches
     float *p = rlm_alloc(gather->facts->bag.allocator, rlm_round_up(capacity, RLM_LANES) * widest, sizeof *p);
     relume_status status = RELUME_OK;
     if (p)
-        *finite = look_everywhere(gather, &pass, p, watches);
+        status = look_everywhere(gather, &pass, p, watches, finite, error);
     else
         status = rlm_error_memory(error, capacity * widest * sizeof *p, "a batch's pre-activations");
     rlm_free(p);
@@ -345,22 +351,27 @@ static relume_status keep_units(struct rlm_gather *gather, const struct watches 
 /* ---- the samples they name ---- */
 
 /* Raw features as grey values: 0 … largest, or smallest … largest where some are negative. */
-static void paint(const relume_dataset *dataset, const uint32_t *index, size_t count, uint8_t *image)
+static relume_status paint(const relume_dataset *dataset, const uint32_t *index, size_t count, uint8_t *image,
+                           relume_error *error)
 {
     size_t features = dataset->features;
     double low = 0, high = 0;
     for (int pass = 0; pass < 2; pass++)
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
+            const void *row;
+            size_t one = 1;
+            RLM_TRY(rlm_dataset_read_some(dataset, index[i], &one, &row, error));
             for (size_t f = 0; f < features; f++) {
-                size_t at = index[i] * features + f;
-                double raw = dataset->element == RELUME_U8 ? (double)((const uint8_t *)dataset->x)[at]
-                                                           : (double)((const float *)dataset->x)[at];
+                double raw = dataset->element == RELUME_U8 ? (double)((const uint8_t *)row)[f]
+                                                           : (double)((const float *)row)[f];
                 if (pass == 1)
                     image[i * features + f] =
                         (uint8_t)(high > low ? floor(255 * (raw - low) / (high - low) + 0.5) : 0);
                 low = fmin(low, raw);
                 high = fmax(high, raw);
             }
+        }
+    return RELUME_OK;
 }
 
 /* Samples by rank over all units until there is no room: every unit's first comes before any unit's second.
@@ -406,7 +417,7 @@ static relume_status keep_samples(struct rlm_gather *gather, const struct watche
     if (facts->image_rows == 0)
         return RELUME_OK;
     RLM_TRY(RLM_BAG_TAKE(&facts->bag, image, count * dataset->features, "a report's images", error));
-    paint(dataset, index, count, image);
+    RLM_TRY(paint(dataset, index, count, image, error));
     return rlm_pack_u8(&facts->bag, image, count * dataset->features, &facts->sample.image, error);
 }
 

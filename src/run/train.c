@@ -204,6 +204,9 @@ static relume_status drive(relume_run *run, relume_error *error)
     relume_status status = is_stopped(run) ? RELUME_INTERRUPTED : advance(run, &in_step, error);
     if (status == RELUME_OK)
         status = finish(run, error);
+    bool unread = in_step && status != RELUME_OK && status != RELUME_INTERRUPTED && status != RELUME_DIVERGED;
+    if (unread) /* rows could not be read: what was learned so far is kept */
+        (void)!rlm_run_save_checkpoint(run, NULL);
     if (status == RELUME_INTERRUPTED)
         status = interrupt(run, error);
     if (status == RELUME_DIVERGED) {

@@ -32,6 +32,7 @@ static struct rlm_batch batch_at(const relume_trainer *trainer, size_t begin)
         .index = trainer->order ? trainer->order + begin : NULL, /* training rows come first in a dataset */
         .first = trainer->rows.first + begin,
         .count = rlm_size_min(trainer->batch_size, trainer->rows.count - begin),
+        .after = trainer->rows.count - rlm_size_min(begin + trainer->batch_size, trainer->rows.count),
     };
 }
 
@@ -257,7 +258,8 @@ static relume_status step_batch(relume_trainer *trainer, const struct rlm_batch 
 {
     struct rlm_fault fault;
     if (!rlm_pass_run(&trainer->pass, batch, &fault))
-        return diverged_forward(trainer, &fault, error);
+        return fault.reading != RELUME_OK ? rlm_fault_report(&fault, trainer->network, "", error)
+                                          : diverged_forward(trainer, &fault, error);
     batch_fetch(trainer);
     if (!trainer->pass.layer[0].listed)
         rlm_trainer_settle(trainer);

@@ -23,7 +23,7 @@ class Relume:
 
     def environment(self, cpu=None):
         """The caller's, without what would change the output; with `cpu` as the cap of the kernels' level."""
-        kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR", "RELUME_DATA")}
+        kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR", "RELUME_DATA", "RELUME_STREAM")}
         return {**kept, "LC_ALL": "C.UTF-8", **({"RELUME_CPU": cpu} if cpu else {})}
 
     def run(self, *arguments, cpu=None, before=()):
@@ -39,9 +39,9 @@ class Relume:
         assert status == 0, f"{' '.join(map(str, arguments))}: exit {status}\n{err}"
         return out
 
-    def start(self, *arguments):
+    def start(self, *arguments, before=()):
         """A process that goes on while the caller does other things."""
-        return subprocess.Popen([self.program, *(str(argument) for argument in arguments)], cwd=self.folder,
+        return subprocess.Popen([*before, self.program, *(str(argument) for argument in arguments)], cwd=self.folder,
                                 env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE)
 

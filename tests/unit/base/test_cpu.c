@@ -1,4 +1,4 @@
-/* CPU levels, and the count of cores over made-up trees of control groups. */
+/* CPU levels, and the counts of cores and of memory over made-up trees of control groups. */
 #define _XOPEN_SOURCE 700 /* mkdtemp, nftw */
 #include "check.h"
 
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cpu.h"
+#include "base/memory.h"
 
 static void test_names(void **state)
 {
@@ -184,6 +185,26 @@ static void test_this_machine(void **state)
     assert_true(strlen(reason) > 10);
 }
 
+/* The smallest of what the system has and what any group grants; "max", and the large number of version 1,
+ * are none. */
+static void test_memory(void **state)
+{
+    (void)state;
+    assert_true(rlm_memory_available_under(root) == UINT64_MAX);
+    put("/proc/meminfo",
+        "MemTotal:       24000000 kB\nMemFree:         1000000 kB\nMemAvailable:    5000000 kB\n");
+    assert_true(rlm_memory_available_under(root) == (uint64_t)5000000 * 1024);
+    put("/proc/self/cgroup", "4:memory:/docker/1\n0::/a/b\n");
+    put("/sys/fs/cgroup/a/b/memory.max", "max\n");
+    put("/sys/fs/cgroup/memory/docker/1/memory.limit_in_bytes", "9223372036854771712\n");
+    assert_true(rlm_memory_available_under(root) == (uint64_t)5000000 * 1024);
+    put("/sys/fs/cgroup/memory/docker/memory.limit_in_bytes", "4000000000\n");
+    assert_true(rlm_memory_available_under(root) == 4000000000u);
+    put("/sys/fs/cgroup/a/memory.max", "1000000000\n");
+    assert_true(rlm_memory_available_under(root) == 1000000000u);
+    assert_true(rlm_memory_available() > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +219,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_odd_contents_are_passed_over, tree_make, tree_remove),
         cmocka_unit_test_setup_teardown(test_long_group_name, tree_make, tree_remove),
         cmocka_unit_test(test_this_machine),
+        cmocka_unit_test_setup_teardown(test_memory, tree_make, tree_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,6 +75,21 @@ static void test_normal_bytes_are_fixed(void **state)
     assert_int_equal(hash, 0x59f7352209fb7018);
 }
 
+/* Many at a time are the same bytes as one by one, whatever their number and the place of the first. */
+static void test_normals_are_normals(void **state)
+{
+    (void)state;
+    struct rlm_rng rng = {9, RLM_RNG_TEST, 4};
+    for (size_t count = 0; count < 70; count++) {
+        double values[70];
+        rlm_rng_normals(&rng, 3 * count, count, values);
+        for (size_t i = 0; i < count; i++) {
+            double expected = rlm_rng_normal(&rng, 3 * count + i);
+            assert_memory_equal(&values[i], &expected, sizeof expected);
+        }
+    }
+}
+
 /* Mean, variance and fourth moment of n normals: their standard errors are 1/√n, √(2/n) and √(96/n); 5 of
  * them. */
 static void test_normal_moments(void **state)
@@ -155,10 +170,11 @@ static void test_shuffle_is_even(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_blocks_are_philox), cmocka_unit_test(test_uniform_is_the_first_53_bits),
-        cmocka_unit_test(test_normal_values),     cmocka_unit_test(test_normal_bytes_are_fixed),
-        cmocka_unit_test(test_normal_moments),    cmocka_unit_test(test_below_values),
-        cmocka_unit_test(test_shuffle_values),    cmocka_unit_test(test_shuffle_is_even),
+        cmocka_unit_test(test_blocks_are_philox),   cmocka_unit_test(test_uniform_is_the_first_53_bits),
+        cmocka_unit_test(test_normal_values),       cmocka_unit_test(test_normal_bytes_are_fixed),
+        cmocka_unit_test(test_normals_are_normals), cmocka_unit_test(test_normal_moments),
+        cmocka_unit_test(test_below_values),        cmocka_unit_test(test_shuffle_values),
+        cmocka_unit_test(test_shuffle_is_even),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
