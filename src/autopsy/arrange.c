@@ -98,7 +98,7 @@ void rlm_inputs_list(struct rlm_inputs *inputs)
 {
     size_t groups = rlm_divide_up(inputs->samples, RLM_GROUP), sum = 0;
     lists_layout(&inputs->lists, inputs);
-    if (!rlm_arena_init(&inputs->lists, &inputs->engine->allocator)) {
+    if (!rlm_arena_init_unset(&inputs->lists, &inputs->engine->allocator)) {
         inputs->used_count = NULL;
         return;
     }

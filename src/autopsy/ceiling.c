@@ -24,7 +24,8 @@ static void work_layout(struct rlm_arena *arena, const struct rlm_ceilings *c, s
                                       .bias = rlm_arena_take(arena, padded, sizeof(float)),
                                       .z = rlm_arena_take(arena, RLM_GROUP * c->units, sizeof(float)),
                                       .margin = rlm_arena_take(arena, padded, sizeof(float)),
-                                      .list = rlm_arena_take(arena, c->units, sizeof(uint32_t))};
+                                      .list = rlm_arena_take(arena, c->units, sizeof(uint32_t)),
+                                      .rise = rlm_arena_take(arena, c->groups, sizeof(float))};
 }
 
 static void layout(struct rlm_arena *arena, struct rlm_ceilings *c, size_t threads)
@@ -62,10 +63,10 @@ static void measure_group(const struct rlm_ceilings *c, size_t group)
         for (size_t sample = first; sample < last; sample++) {
             double sum = 0.0;
             for (size_t k = block * RLM_LANES; k < end; k++)
-                sum += fabs((double)rlm_inputs_get(inputs, sample, k));
+                sum += (double)rlm_inputs_get(inputs, sample, k) * (double)rlm_inputs_get(inputs, sample, k);
             largest = rlm_larger(largest, sum);
         }
-        c->reach[block * c->groups + group] = at_least(largest);
+        c->reach[block * c->groups + group] = at_least(sqrt(largest));
     }
 }
 
@@ -112,42 +113,53 @@ struct settle_region {
     const struct rlm_live *live;
 };
 
-/* The largest |row − kept| of a block of 16 features, and the largest |row| there against `weight`. */
+/* ‖row − kept‖ of a block of 16 features, no smaller than it is, and the largest |row| there against
+ * `weight`. Squares of floats neither vanish nor overflow as doubles; each difference is a float, off by half
+ * a unit in its last place, which UPWARD makes up for. */
 static float block_moved(const float *row, const float *kept, float *weight)
 {
-    float moved = 0.0f;
+    double squares = 0.0;
     for (size_t lane = 0; lane < RLM_LANES; lane++) {
-        float by = fabsf(row[lane] - kept[lane]), size = fabsf(row[lane]);
-        moved = by > moved ? by : moved;
+        double by = (double)(row[lane] - kept[lane]);
+        float size = fabsf(row[lane]);
+        squares += by * by;
         *weight = size > *weight ? size : *weight;
     }
-    return moved;
+    return squares > 0.0 ? (float)sqrt(squares) * UPWARD : 0.0f;
+}
+
+/* Rises are sums of positive floats, blocks + 1 of them, each product and each sum rounded once: low by at
+ * most (blocks + 2) · 2⁻²⁴ of themselves, which `upward` makes up for twice over; adding one to a ceiling is
+ * off by half a unit in the last place of what comes out. */
+static void raise(float *ceiling, const float *rise, size_t groups, float upward)
+{
+    for (size_t group = 0; group < groups; group++) {
+        float up = ceiling[group] + rise[group] * upward;
+        ceiling[group] = up + fabsf(up) * 0x1p-22f;
+    }
 }
 
 static void settle_unit(void *context, size_t task, size_t thread)
 {
-    (void)thread;
     const struct settle_region *region = context;
     struct rlm_ceilings *c = region->ceilings;
     const struct rlm_layer *layer = region->live->layer;
     size_t unit = region->live->unit[task];
     const float *row = layer->weight + unit * c->stride;
-    float *kept = c->row + unit * row_stride(c), *ceiling = c->ceiling + unit * c->groups;
-    float bias = layer->bias[unit], weight = fabsf(bias), all = fabsf(bias - kept[c->stride]);
+    float *kept = c->row + unit * row_stride(c), *rise = c->work[thread].rise;
+    float bias = layer->bias[unit], weight = fabsf(bias), first = fabsf(bias - kept[c->stride]) * UPWARD;
+    bool moved = first > 0.0f;
+    for (size_t group = 0; group < c->groups; group++)
+        rise[group] = first;
     for (size_t block = 0; block < c->blocks; block++) {
-        float moved = block_moved(row + block * RLM_LANES, kept + block * RLM_LANES, &weight) * UPWARD;
+        float by = block_moved(row + block * RLM_LANES, kept + block * RLM_LANES, &weight);
         const float *reach = c->reach + block * c->groups;
-        if (moved == 0.0f)
-            continue;
-        all = moved > all ? moved : all;
-        for (size_t group = 0; group < c->groups; group++)
-            ceiling[group] += moved * reach[group];
+        moved = moved || by > 0.0f;
+        for (size_t group = 0; by > 0.0f && group < c->groups; group++)
+            rise[group] += by * reach[group];
     }
-    /* each of the sums above is low by half a unit in the last place of |ceiling| + the rise at most */
-    float slack = (float)(c->blocks + 2) * 0x1p-22f, rise = fabsf(bias - kept[c->stride]) * UPWARD;
-    if (all > 0.0f)
-        for (size_t group = 0; group < c->groups; group++)
-            ceiling[group] += rise + slack * (fabsf(ceiling[group]) + all * c->longest[group]);
+    if (moved)
+        raise(c->ceiling + unit * c->groups, rise, c->groups, 1.0f + (float)(c->blocks + 2) * 0x1p-23f);
     memcpy(kept, row, c->stride * sizeof *kept);
     kept[c->stride] = bias;
     c->weight[unit] = weight;
@@ -199,6 +211,19 @@ static size_t gather(const struct rlm_ceilings *c, const struct rlm_live *live, 
     return count;
 }
 
+/* The norms of a panel; what has not been computed is 0 and adds nothing. */
+static void measure(struct rlm_inputs *next, size_t panel, const float *z, size_t count)
+{
+    double sum[RLM_LANES] = {0}, squares[RLM_LANES] = {0};
+    for (size_t i = 0; i < count; i++)
+        for (size_t lane = 0; lane < RLM_LANES; lane++) {
+            double value = (double)z[i * RLM_LANES + lane];
+            sum[lane] += value;
+            squares[lane] += value * value;
+        }
+    rlm_inputs_put_norms(next, panel, sum, squares);
+}
+
 /* Hands the outputs computed to their places, 0 to all others, and the margins to the ceilings. */
 static void scatter(const struct pass_region *region, size_t group, size_t count,
                     const struct rlm_ceiling_work *work, uint8_t *opened)
@@ -209,10 +234,13 @@ static void scatter(const struct pass_region *region, size_t group, size_t count
     size_t panels = rlm_divide_up(samples, RLM_LANES);
     float *x = region->next->x + group * RLM_GROUP * features;
     memset(x, 0, panels * features * RLM_LANES * sizeof *x);
-    for (size_t panel = 0; panel < panels; panel++)
+    for (size_t panel = 0; panel < panels; panel++) {
+        const float *z = work->z + panel * count * RLM_LANES;
         for (size_t i = 0; i < count; i++)
-            memcpy(x + (panel * features + work->list[i]) * RLM_LANES,
-                   work->z + (panel * count + i) * RLM_LANES, RLM_LANES * sizeof *x);
+            memcpy(x + (panel * features + work->list[i]) * RLM_LANES, z + i * RLM_LANES,
+                   RLM_LANES * sizeof *x);
+        measure(region->next, group * RLM_GROUP / RLM_LANES + panel, z, count);
+    }
     for (size_t i = 0; i < count; i++) {
         size_t unit = region->live->unit[work->list[i]];
         float margin = work->margin[i];

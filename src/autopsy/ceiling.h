@@ -5,20 +5,21 @@
  * a forward pass over D.
  *
  * A ceiling holds for real numbers. When a group has been computed it is the largest float pre-activation
- * plus its rounding; when the parameters move by Δ it rises by Σ_b max|Δ| · S_b + |Δ bias|, over blocks b of
- * 16 features, S_b the largest Σ|x| of the block over the group's samples. */
+ * plus its rounding; when the parameters move by Δ it rises by Σ_b ‖Δ_b‖ · S_b + |Δ bias|, over blocks b of
+ * 16 features, S_b the largest ‖x_b‖ of the block over the group's samples (Cauchy and Schwarz). */
 #ifndef RLM_AUTOPSY_CEILING_H
 #define RLM_AUTOPSY_CEILING_H
 
 #include "autopsy/inputs.h"
 
-/* Scratch memory of one thread, for one group. */
+/* Scratch memory of one thread, for one group or one unit. */
 struct rlm_ceiling_work {
     float *row;     /* [units, stride]: the rows to be computed, side by side */
     float *bias;    /* [units rounded up to 16] */
     float *z;       /* sample panels [RLM_GROUP, units] */
     float *margin;  /* [units] */
     uint32_t *list; /* [units]: places in the map of what is computed */
+    float *rise;    /* [groups] */
 };
 
 struct rlm_ceilings {
@@ -50,8 +51,9 @@ struct rlm_live {
 /* Raises the ceilings of these units to what holds at the layer's parameters. */
 void rlm_ceilings_settle(struct rlm_ceilings *ceilings, const struct rlm_live *live);
 
-/* rlm_inputs_forward of these units, whose ceilings are settled; what surely is 0 is not computed.
- * opened[threads] [units]: set to 1 for a unit that some sample of the span opens, left as it is for others.
+/* rlm_inputs_forward of these units, with the norms, for ceilings that are settled; what surely is 0 is not
+ * computed. opened[threads] [units]: set to 1 for a unit that some sample of the span opens, left as it is
+ * for others.
  */
 void rlm_ceilings_forward(struct rlm_ceilings *ceilings, const struct rlm_live *live, struct rlm_span span,
                           uint8_t *opened, struct rlm_inputs *next);

@@ -26,7 +26,7 @@ relume_status rlm_inputs_init(struct rlm_inputs *inputs, relume_engine *engine, 
     struct rlm_inputs made = {.engine = engine, .samples = samples, .features = features, .width = features};
     inputs_layout(&made.arena, &made);
     size_t bytes = made.arena.overflow ? SIZE_MAX : made.arena.used;
-    if (!rlm_arena_init(&made.arena, &engine->allocator))
+    if (!rlm_arena_init_unset(&made.arena, &engine->allocator))
         return rlm_error_memory(error, bytes, "the inputs of a layer over the whole training split");
     inputs_layout(&made.arena, &made);
     *inputs = made;
@@ -48,6 +48,15 @@ static size_t chunk_samples(size_t samples, size_t task)
 /* ---- norms ---- */
 
 /* A sum of n positive doubles is low by at most n u of itself; the factor makes norm1 an upper bound. */
+void rlm_inputs_put_norms(struct rlm_inputs *inputs, size_t panel, const double *sum, const double *squares)
+{
+    double upward = 1.0 + (double)(inputs->width + 2) * 0x1p-52;
+    for (size_t lane = 0; lane < RLM_LANES; lane++) {
+        inputs->norm1[panel * RLM_LANES + lane] = (sum[lane] + 1.0) * upward;
+        inputs->norm2[panel * RLM_LANES + lane] = sqrt(squares[lane] + 1.0);
+    }
+}
+
 static void measure_panel(struct rlm_inputs *inputs, size_t panel)
 {
     double sum[RLM_LANES] = {0}, squares[RLM_LANES] = {0};
@@ -58,11 +67,7 @@ static void measure_panel(struct rlm_inputs *inputs, size_t panel)
             sum[lane] += fabs(value);
             squares[lane] += value * value;
         }
-    double upward = 1.0 + (double)(inputs->width + 2) * 0x1p-52;
-    for (size_t lane = 0; lane < RLM_LANES; lane++) {
-        inputs->norm1[panel * RLM_LANES + lane] = (sum[lane] + 1.0) * upward;
-        inputs->norm2[panel * RLM_LANES + lane] = sqrt(squares[lane] + 1.0);
-    }
+    rlm_inputs_put_norms(inputs, panel, sum, squares);
 }
 
 double rlm_inputs_norm1(const struct rlm_inputs *inputs, size_t place)
@@ -186,7 +191,7 @@ relume_status rlm_variants_init(struct rlm_variants *variants, const struct rlm_
                                 .stride = rlm_round_up(inputs->features, RLM_LANES)};
     variants_layout(&made.arena, &made, inputs->samples);
     size_t bytes = made.arena.overflow ? SIZE_MAX : made.arena.used;
-    if (!rlm_arena_init(&made.arena, &inputs->engine->allocator))
+    if (!rlm_arena_init_unset(&made.arena, &inputs->engine->allocator))
         return rlm_error_memory(error, bytes, "the pre-activations of a unit over the whole training split");
     variants_layout(&made.arena, &made, inputs->samples);
     *variants = made;

@@ -45,7 +45,7 @@ static inline size_t rlm_inputs_sample(const struct rlm_inputs *inputs, size_t p
     return inputs->order ? inputs->order[place] : place;
 }
 
-/* Room for `samples` inputs of `features` each. NO_MEMORY. */
+/* Room for `samples` inputs of `features` each, nothing set. NO_MEMORY. */
 relume_status rlm_inputs_init(struct rlm_inputs *inputs, relume_engine *engine, size_t samples,
                               size_t features, relume_error *error);
 /* A zeroed struct is fine. */
@@ -83,6 +83,8 @@ void rlm_inputs_forward(const struct rlm_inputs *inputs, struct rlm_span span, c
 
 /* Fills norm1 and norm2 of inputs whose x has been written. */
 void rlm_inputs_measure(struct rlm_inputs *inputs);
+/* The same for one panel, from Σ|x| and Σx² of its samples, each summed in the order of the features. */
+void rlm_inputs_put_norms(struct rlm_inputs *inputs, size_t panel, const double *sum, const double *squares);
 /* norm1 at one place, the same bits. */
 double rlm_inputs_norm1(const struct rlm_inputs *inputs, size_t place);
 

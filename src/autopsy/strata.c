@@ -179,6 +179,25 @@ static void remember_dead(struct rlm_strata *strata, const relume_network *netwo
     strata->dead[unit] = 1;
 }
 
+void rlm_strata_note_dead(struct rlm_strata *strata, const relume_network *network, size_t unit, float margin)
+{
+    const struct rlm_layer *layer = &network->layers[0];
+    const struct rlm_inputs *inputs = &strata->layer[0].inputs[0];
+    float largest = fabsf(layer->bias[unit]);
+    for (size_t k = 0; k < layer->in_features; k++) {
+        float size = fabsf(layer->weight[unit * layer->stride + k]);
+        largest = size > largest ? size : largest;
+    }
+    double highest = (double)margin + rlm_inputs_rounding(inputs, (double)largest, strata->longest);
+    remember_dead(strata, network, unit, (float)(highest + fabs(highest) * 0x1p-22));
+}
+
+void rlm_strata_list_dead(const struct rlm_strata *strata, const relume_network *network, uint8_t *dead)
+{
+    for (size_t unit = 0; unit < network->layers[0].out_features; unit++)
+        dead[unit] = is_surely_dead(strata, network, unit);
+}
+
 static void forget_side(struct rlm_strata *strata, enum rlm_side side)
 {
     for (size_t l = 1; l < strata->layers; l++)
@@ -215,6 +234,7 @@ static void choose_live(struct rlm_strata *strata)
     memcpy(strata->wanted, strata->verdict, layer->width);
     map_live(layer, strata->wanted);
     strata->settled = UINT64_MAX;
+    layer->held[RLM_BEFORE] = layer->held[RLM_AFTER] = 0; /* laid out by the old map */
     forget_side(strata, RLM_BEFORE);
     forget_side(strata, RLM_AFTER);
 }
@@ -226,6 +246,9 @@ static void swap_sides(struct rlm_strata *strata)
         struct rlm_inputs kept = layer->inputs[RLM_BEFORE];
         layer->inputs[RLM_BEFORE] = layer->inputs[RLM_AFTER];
         layer->inputs[RLM_AFTER] = kept;
+        size_t held = layer->held[RLM_BEFORE];
+        layer->held[RLM_BEFORE] = layer->held[RLM_AFTER];
+        layer->held[RLM_AFTER] = held;
         layer->filled[RLM_BEFORE] = layer->filled[RLM_AFTER];
         layer->measured[RLM_BEFORE] = layer->measured[RLM_AFTER];
     }
@@ -321,9 +344,19 @@ static void fill(struct rlm_strata *strata, size_t layer, enum rlm_side side, si
             forward_second(strata, side, span);
         else
             forward_layer(strata, l, side, span);
-        strata->layer[l].measured[side] = false;
+        strata->layer[l].measured[side] = l == 1; /* the first layer's ceilings measure on their way */
         *filled = span.last;
+        strata->layer[l].held[side] = rlm_size_max(span.last, strata->layer[l].held[side]);
     }
+}
+
+const struct rlm_inputs *rlm_strata_recall(const struct rlm_strata *strata, size_t layer)
+{
+    const struct rlm_stratum *stratum = &strata->layer[layer];
+    for (int side = RLM_AFTER; side >= RLM_BEFORE; side--)
+        if (stratum->held[side] == stratum->inputs[side].samples)
+            return &stratum->inputs[side];
+    return NULL;
 }
 
 static enum rlm_side side_of(const struct rlm_strata *strata, size_t layer, enum rlm_side side)

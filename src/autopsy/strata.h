@@ -15,6 +15,7 @@ enum rlm_side { RLM_BEFORE, RLM_AFTER };
 struct rlm_stratum {
     struct rlm_inputs inputs[2]; /* by side; of the first layer only [0], which serves both */
     size_t filled[2];            /* samples computed so far, by side */
+    size_t held[2];              /* samples of which there is something, of these or of earlier weights */
     bool measured[2];            /* the norms are those of these inputs */
     uint32_t *live; /* [live_count]: the outputs of the layer below that are features here, ascending */
     size_t live_count, width;
@@ -58,6 +59,18 @@ const struct rlm_inputs *rlm_strata_get(struct rlm_strata *strata, size_t layer,
 /* The same, of which only the first `samples` are sure to be computed, and no norms. */
 const struct rlm_inputs *rlm_strata_peek(struct rlm_strata *strata, size_t layer, enum rlm_side side,
                                          size_t samples);
+
+/* The last inputs of a layer that were computed for all samples, or a mixture of such: of weights of some
+ * updates ago. Good for guessing which samples open a unit. NULL when there are none. */
+const struct rlm_inputs *rlm_strata_recall(const struct rlm_strata *strata, size_t layer);
+
+/* A unit of the first layer was counted dead at the parameters it has in `network`, no pre-activation being
+ * above `margin`. */
+void rlm_strata_note_dead(struct rlm_strata *strata, const relume_network *network, size_t unit,
+                          float margin);
+/* dead[units of the first layer] = 1 where it is proved that a unit is dead at its parameters in `network`,
+ * else 0. */
+void rlm_strata_list_dead(const struct rlm_strata *strata, const relume_network *network, uint8_t *dead);
 
 /* Takes from a unit's parameters, full[in_features] and its bias, those that belong to the features of the
  * layer's inputs: variant[live_count + 1]. Call rlm_strata_get or _peek of the layer first. */

@@ -1,6 +1,8 @@
 /* See arena.h. */
 #include "base/arena.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/checked.h"
 
@@ -24,7 +26,17 @@ bool rlm_arena_init(struct rlm_arena *arena, const relume_allocator *allocator)
 {
     if (arena->overflow)
         return false;
-    arena->base = rlm_alloc_zero(allocator, arena->used, 1);
+    if (!rlm_arena_init_unset(arena, allocator))
+        return false;
+    memset(arena->base, 0, arena->size);
+    return true;
+}
+
+bool rlm_arena_init_unset(struct rlm_arena *arena, const relume_allocator *allocator)
+{
+    if (arena->overflow)
+        return false;
+    arena->base = rlm_alloc(allocator, arena->used, 1);
     arena->size = arena->used;
     arena->used = 0;
     return arena->base != NULL;

@@ -28,6 +28,8 @@ void *rlm_arena_take(struct rlm_arena *arena, size_t count, size_t size);
 
 /* Allocates what was measured. False: no memory, or a product overflowed. */
 bool rlm_arena_init(struct rlm_arena *arena, const relume_allocator *allocator);
+/* The same with nothing set: for much memory of which little may be used. */
+bool rlm_arena_init_unset(struct rlm_arena *arena, const relume_allocator *allocator);
 void rlm_arena_deinit(struct rlm_arena *arena);
 
 #endif
