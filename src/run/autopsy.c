@@ -166,10 +166,10 @@ static relume_status make_sizes(struct rlm_inquest *inquest, relume_error *error
             return rlm_error_memory(error, sizes->capacity * sizeof *sizes->ratio, "the sizes of updates");
     }
     inquest->ratio = rlm_alloc(allocator, widest, sizeof *inquest->ratio);
+    inquest->dead = rlm_alloc(allocator, rlm_size_max(widest, inquest->network->layers[0].out_features), 1);
     inquest->list = rlm_alloc(allocator, inquest->targets, sizeof *inquest->list);
-    inquest->sample = rlm_alloc(allocator, rlm_size_max(inquest->targets, 256), sizeof *inquest->sample);
-    inquest->hint = rlm_alloc(allocator, inquest->targets, RLM_HINTS * sizeof *inquest->hint);
-    return inquest->sizes && inquest->ratio && inquest->list && inquest->sample && inquest->hint
+    inquest->sample = rlm_alloc(allocator, RLM_TRIED, sizeof *inquest->sample);
+    return inquest->sizes && inquest->ratio && inquest->dead && inquest->list && inquest->sample
                ? RELUME_OK
                : rlm_error_memory(error, inquest->targets * sizeof *inquest->list, "the deaths of a run");
 }
@@ -204,7 +204,7 @@ static relume_status equip(struct rlm_inquest *inquest, relume_error *error)
             widest = l;
     size_t batch = rlm_size_min(run->options.trainer.batch_size, run->dataset->train_samples);
     RLM_TRY(rlm_causes_init(&inquest->causes, &inquest->strata.layer[widest].inputs[0], batch, error));
-    return rlm_pass_init(&inquest->pass, inquest->network, 256, RLM_PASS_GATES, error);
+    return rlm_pass_init(&inquest->pass, inquest->network, RLM_TRIED, RLM_PASS_GATES, error);
 }
 
 static void dismiss(struct rlm_inquest *inquest)
@@ -222,9 +222,9 @@ static void dismiss(struct rlm_inquest *inquest)
         rlm_free(inquest->sizes[l].ratio);
     rlm_free(inquest->sizes);
     rlm_free(inquest->ratio);
+    rlm_free(inquest->dead);
     rlm_free(inquest->list);
     rlm_free(inquest->sample);
-    rlm_free(inquest->hint);
 }
 
 /* ---- births, and the end ---- */

@@ -6,8 +6,8 @@
 #include "autopsy/prognosis.h"
 #include "run/run.h"
 
-/* As many samples as a pass computes for the price of one. */
-#define RLM_HINTS RLM_LANES
+/* Samples remembered of a unit: a pass over them costs a thousandth of one over D. */
+#define RLM_HINTS 64
 
 /* A death to be found. */
 struct rlm_target {
@@ -15,9 +15,12 @@ struct rlm_target {
     uint64_t after, until; /* alive after `after` updates, dead after `until`, both proved */
     enum { RLM_WAITING, RLM_SOUGHT, RLM_FOUND } state;
     bool doubtful;            /* sought, and not yet seen to live or to be dead after the update under way */
-    uint32_t hint[RLM_HINTS]; /* [hints]: samples that have opened it, the one that did last first */
-    size_t hints;
+    uint32_t hint[RLM_HINTS]; /* [hints]: samples that have opened it, first the one by which it was last seen
+                                 to live */
+    size_t hints, next;       /* next: how many have been put in an older one's place */
 };
+
+#define RLM_TRIED 256 /* of them, of any units, tried at once */
 
 /* A sample that may open a unit. */
 struct rlm_hint {
@@ -47,9 +50,10 @@ struct rlm_inquest {
     uint64_t census_step;
     struct rlm_sizes *sizes; /* [layers] */
     double *ratio;           /* [widest layer] */
+    uint8_t *dead;           /* [widest layer] */
     relume_death **list;     /* [targets] */
-    uint32_t *sample;        /* [targets] */
-    struct rlm_hint *hint;   /* [targets · RLM_HINTS] */
+    uint32_t *sample;        /* [RLM_TRIED] */
+    struct rlm_batch batch;  /* of the update under way */
     bool placed;             /* trainer and network stand at a step of the run */
     uint64_t as_of, repeated;
 };

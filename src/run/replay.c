@@ -13,15 +13,23 @@
 #include "run/autopsy.h"
 
 #define SIZES_EVERY 16 /* updates between those whose sizes are kept */
-#define FIRST_LOOK                                                                                           \
-    2048 /* samples that a unit in doubt is counted over first; then twice as many, and so on */
+#define HINTS_A_STEP 4
+#define HINTS_BEFORE 512 /* updates before the last firing from which on openers are noted */
 
 /* ---- going from step to step ---- */
+
+/* Units of the first layer that are known to be dead need not be worked out in the steps to come. */
+static void spare_dead(struct rlm_inquest *inquest)
+{
+    rlm_strata_list_dead(&inquest->strata, inquest->network, inquest->dead);
+    rlm_trainer_note_dead(inquest->trainer, inquest->dead);
+}
 
 static relume_status load(struct rlm_inquest *inquest, uint64_t step, relume_error *error)
 {
     RLM_TRY(rlm_run_load_checkpoint(inquest->run, step, inquest->network, inquest->trainer, NULL, error));
     inquest->placed = true;
+    spare_dead(inquest);
     return RELUME_OK;
 }
 
@@ -45,6 +53,7 @@ relume_status rlm_inquest_step(struct rlm_inquest *inquest, relume_error *error)
     bool sized = step % SIZES_EVERY == 0;
     if (sized && inquest->moment.step != step)
         rlm_moment_keep(&inquest->moment);
+    inquest->batch = rlm_trainer_get_batch(inquest->trainer);
     RLM_TRY(relume_trainer_step(inquest->trainer, error));
     inquest->repeated++;
     if (sized)
@@ -70,30 +79,42 @@ relume_status rlm_inquest_go(struct rlm_inquest *inquest, uint64_t step, relume_
 
 /* ---- alive or dead ---- */
 
-/* The samples of a batch that opened a unit are the first to be asked whether it still lives after the
- * update. */
+/* Where there is no room left, in the place of the one that has been there longest. */
+static void add_hint(struct rlm_target *target, uint32_t sample)
+{
+    if (target->hints < RLM_HINTS)
+        target->hint[target->hints++] = sample;
+    else
+        target->hint[1 + target->next++ % (RLM_HINTS - 1)] = sample;
+}
+
+/* The samples of a batch that opened a unit, some of them. */
 static void take_openers(struct rlm_target *target, const struct rlm_step_view *view,
                          const struct rlm_batch *batch)
 {
     const struct rlm_layer_step *seen = &view->layer[target->death.layer];
+    size_t unit = target->death.unit, taken = 0;
+    if (seen->active[unit] == 0)
+        return;
     for (size_t panel = 0; panel < rlm_divide_up(view->batch, RLM_LANES); panel++)
-        for (unsigned gates = seen->gates[panel * seen->units + target->death.unit];
-             gates != 0 && target->hints < RLM_HINTS;) {
+        for (unsigned gates = seen->gates[panel * seen->units + unit]; gates != 0 && taken < HINTS_A_STEP;) {
             unsigned lane = rlm_bits_highest(gates);
             size_t place = panel * RLM_LANES + lane;
-            target->hint[target->hints++] =
-                batch->index ? batch->index[place] : (uint32_t)(batch->first + place);
+            add_hint(target, batch->index ? batch->index[place] : (uint32_t)(batch->first + place));
             gates &= ~(1u << lane);
+            taken++;
         }
 }
 
+/* What opened a unit in the updates before it died is the first to be asked whether it still lives. */
 void rlm_inquest_observe(void *user, const struct rlm_step_view *view)
 {
     struct rlm_inquest *inquest = user;
-    for (size_t i = 0; inquest->moment.step == view->step && i < inquest->targets; i++) {
+    for (size_t i = 0; i < inquest->targets; i++) {
         struct rlm_target *target = &inquest->target[i];
-        if (target->state == RLM_SOUGHT && target->hints == 0)
-            take_openers(target, view, &inquest->moment.batch);
+        bool soon = target->state == RLM_WAITING && target->after < view->step + HINTS_BEFORE;
+        if (soon || target->state == RLM_SOUGHT)
+            take_openers(target, view, &inquest->batch);
     }
 }
 
@@ -119,23 +140,37 @@ relume_status rlm_inquest_try(struct rlm_inquest *inquest, struct rlm_hint *hint
     return RELUME_OK;
 }
 
-/* Keeps the samples of a span that opened a unit widest, from the count of it. */
-static void keep_hints(struct rlm_target *target, const struct rlm_variants *variants, size_t index,
-                       const struct rlm_inputs *inputs, struct rlm_span span)
+/* The places of a span at which a counted unit is highest and above `floor`, the highest first; up to `most`
+ * of them, how many is returned. */
+static size_t find_highest(const struct rlm_variants *variants, size_t index, struct rlm_span span,
+                           float floor, size_t most, size_t *highest)
 {
-    target->hints = 0;
+    size_t count = 0;
     for (size_t place = span.first; place < span.last; place++) {
         float p = rlm_variants_get(variants, index, place);
-        size_t full = target->hints == RLM_HINTS;
-        if (!(p > 0.0f) || (full && p <= rlm_variants_get(variants, index, target->hint[RLM_HINTS - 1])))
+        if (!(p > floor))
             continue;
-        size_t at = full ? RLM_HINTS - 1 : target->hints++;
-        for (; at > 0 && rlm_variants_get(variants, index, target->hint[at - 1]) < p; at--)
-            target->hint[at] = target->hint[at - 1];
-        target->hint[at] = (uint32_t)place;
+        size_t at = count < most ? count++ : most - 1;
+        for (; at > 0 && rlm_variants_get(variants, index, highest[at - 1]) < p; at--)
+            highest[at] = highest[at - 1];
+        highest[at] = place;
+        if (count == most)
+            floor = rlm_variants_get(variants, index, highest[most - 1]);
     }
-    for (size_t h = 0; h < target->hints; h++)
-        target->hint[h] = (uint32_t)rlm_inputs_sample(inputs, target->hint[h]);
+    return count;
+}
+
+/* Keeps the samples of a span that opened a unit widest, from the count of it; returns whether there are any.
+ */
+static bool keep_hints(struct rlm_target *target, const struct rlm_variants *variants, size_t index,
+                       const struct rlm_inputs *inputs, struct rlm_span span)
+{
+    size_t widest[RLM_LANES], count = find_highest(variants, index, span, 0.0f, RLM_LANES, widest);
+    for (size_t h = 0; h < count; h++)
+        add_hint(target, (uint32_t)rlm_inputs_sample(inputs, widest[h]));
+    if (count > 0)
+        target->hint[0] = (uint32_t)rlm_inputs_sample(inputs, widest[0]);
+    return count > 0;
 }
 
 static void put_listed(struct rlm_inquest *inquest, size_t layer, relume_death *const *list, size_t count)
@@ -167,8 +202,7 @@ static size_t count_some(struct rlm_inquest *inquest, size_t layer, relume_death
             struct rlm_target *target = (struct rlm_target *)list[i]; /* its first member */
             if (lives[i])
                 continue;
-            keep_hints(target, variants, i, inputs, span);
-            lives[i] = target->hints > 0;
+            lives[i] = keep_hints(target, variants, i, inputs, span);
             left -= lives[i];
         }
     }
@@ -176,6 +210,8 @@ static size_t count_some(struct rlm_inquest *inquest, size_t layer, relume_death
         if (lives[i])
             continue;
         struct rlm_tally tally = rlm_variants_tally(variants, i, inputs);
+        if (layer == 0)
+            rlm_strata_note_dead(&inquest->strata, inquest->network, list[i]->unit, tally.margin);
         list[i]->samples = inputs->samples;
         list[i]->margin_after = list[i]->after = tally.margin;
         list[i]->sample = tally.nearest;
@@ -222,46 +258,98 @@ static void try_first(struct rlm_inquest *inquest, struct rlm_target *target)
             settle(target, target->hint[h]);
 }
 
-/* Tries hints first … last − 1 of the doubtful units of a deeper layer, all together. */
-static relume_status try_deeper(struct rlm_inquest *inquest, size_t layer, size_t first, size_t last,
-                                relume_error *error)
+/* Hints of several units, to be tried together. */
+struct trials {
+    struct rlm_hint hint[RLM_TRIED];
+    struct rlm_target *target[RLM_TRIED];
+    size_t count;
+};
+
+static relume_status try_together(struct rlm_inquest *inquest, struct trials *trials, relume_error *error)
 {
-    size_t count = 0, at = 0;
-    for (size_t i = 0; i < inquest->targets; i++) {
-        const struct rlm_target *target = &inquest->target[i];
-        for (size_t h = first; target->doubtful && h < last && h < target->hints; h++)
-            inquest->hint[count++] = (struct rlm_hint){layer, target->death.unit, target->hint[h], false};
-    }
-    RLM_TRY(rlm_inquest_try(inquest, inquest->hint, count, error));
-    for (size_t i = 0; i < inquest->targets; i++) {
-        struct rlm_target *target = &inquest->target[i];
-        size_t tried = target->doubtful ? rlm_size_min(last, target->hints) : 0;
-        for (size_t h = first; h < tried; h++, at++)
-            if (inquest->hint[at].fires && target->doubtful)
-                settle(target, inquest->hint[at].sample);
-    }
+    RLM_TRY(rlm_inquest_try(inquest, trials->hint, trials->count, error));
+    for (size_t i = 0; i < trials->count; i++)
+        if (trials->hint[i].fires && trials->target[i]->doubtful)
+            settle(trials->target[i], trials->hint[i].sample);
+    trials->count = 0;
     return RELUME_OK;
 }
 
-/* Lists the units of a layer that are sought and not seen to live by their hints: the best hint of each
- * first, since one panel of samples serves sixteen units. */
+/* Tries hints first … last − 1 of the doubtful units of a deeper layer. */
+static relume_status try_deeper(struct rlm_inquest *inquest, size_t layer, size_t first, size_t last,
+                                relume_error *error)
+{
+    struct trials trials;
+    trials.count = 0;
+    for (size_t i = 0; i < inquest->targets; i++) {
+        struct rlm_target *target = &inquest->target[i];
+        for (size_t h = first; target->doubtful && h < last && h < target->hints; h++) {
+            trials.target[trials.count] = target;
+            trials.hint[trials.count++] =
+                (struct rlm_hint){layer, target->death.unit, target->hint[h], false};
+            if (trials.count == RLM_TRIED)
+                RLM_TRY(try_together(inquest, &trials, error));
+        }
+    }
+    return try_together(inquest, &trials, error);
+}
+
+static size_t list_left(struct rlm_inquest *inquest)
+{
+    size_t listed = 0;
+    for (size_t i = 0; i < inquest->targets; i++)
+        if (inquest->target[i].doubtful)
+            inquest->list[listed++] = &inquest->target[i].death;
+    return listed;
+}
+
+/* None of the hints of these units opens them. What the layers below made of D some updates ago says which
+ * samples are worth a try: other hints take the places of the old ones. */
+static void guess_hints(struct rlm_inquest *inquest, size_t layer, const struct rlm_inputs *inputs)
+{
+    struct rlm_variants *variants = &inquest->causes.now;
+    size_t listed = list_left(inquest), some;
+    rlm_variants_fit(variants, inputs);
+    for (size_t done = 0; done < listed; done += some) {
+        some = rlm_size_min(variants->capacity, listed - done);
+        put_listed(inquest, layer, inquest->list + done, some);
+        rlm_variants_count(variants, some, inputs);
+        for (size_t i = 0; i < some; i++) {
+            struct rlm_target *target = (struct rlm_target *)inquest->list[done + i]; /* its first member */
+            size_t highest[RLM_HINTS];
+            target->hints = find_highest(variants, i, (struct rlm_span){0, inputs->samples}, -INFINITY,
+                                         RLM_HINTS, highest);
+            for (size_t h = 0; h < target->hints; h++)
+                target->hint[h] = (uint32_t)rlm_inputs_sample(inputs, highest[h]);
+        }
+    }
+}
+
+/* The best hint of each unit first, since one panel of samples serves sixteen units. */
+static relume_status try_all(struct rlm_inquest *inquest, size_t layer, relume_error *error)
+{
+    RLM_TRY(try_deeper(inquest, layer, 0, 1, error));
+    RLM_TRY(try_deeper(inquest, layer, 1, RLM_HINTS, error));
+    const struct rlm_inputs *inputs = rlm_strata_recall(&inquest->strata, layer);
+    if (!inputs)
+        return RELUME_OK;
+    guess_hints(inquest, layer, inputs);
+    return try_deeper(inquest, layer, 0, RLM_HINTS, error);
+}
+
+/* Lists the units of a layer that are sought and not seen to live by their hints. */
 static relume_status list_doubtful(struct rlm_inquest *inquest, size_t layer, size_t *listed,
                                    relume_error *error)
 {
-    *listed = 0;
     for (size_t i = 0; i < inquest->targets; i++) {
         struct rlm_target *target = &inquest->target[i];
         target->doubtful = target->state == RLM_SOUGHT && target->death.layer == layer;
         if (target->doubtful && layer == 0)
             try_first(inquest, target);
     }
-    if (layer > 0) {
-        RLM_TRY(try_deeper(inquest, layer, 0, 1, error));
-        RLM_TRY(try_deeper(inquest, layer, 1, RLM_HINTS, error));
-    }
-    for (size_t i = 0; i < inquest->targets; i++)
-        if (inquest->target[i].doubtful)
-            inquest->list[(*listed)++] = &inquest->target[i].death;
+    if (layer > 0)
+        RLM_TRY(try_all(inquest, layer, error));
+    *listed = list_left(inquest);
     return RELUME_OK;
 }
 
@@ -362,6 +450,7 @@ static relume_status step_hot(struct rlm_inquest *inquest, relume_error *error)
 {
     keep_sought(inquest);
     uint64_t step = inquest->moment.step;
+    bool counted = false;
     RLM_TRY(rlm_inquest_step(inquest, error));
     rlm_strata_move(&inquest->strata, inquest->before, inquest->network, step);
     for (size_t layer = 0; layer < inquest->layers; layer++) {
@@ -371,7 +460,10 @@ static relume_status step_hot(struct rlm_inquest *inquest, relume_error *error)
             dead = count_listed(inquest, listed);
         if (dead > 0)
             RLM_TRY(enter_deaths(inquest, dead, error));
+        counted = counted || listed > 0;
     }
+    if (counted)
+        spare_dead(inquest);
     for (size_t i = 0; i < inquest->targets; i++)
         if (inquest->target[i].state == RLM_SOUGHT && inquest->target[i].until <= step)
             return contradiction(inquest, &inquest->target[i], error);
