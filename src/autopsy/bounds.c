@@ -17,7 +17,7 @@ static void bench_layout(struct rlm_arena *arena, struct rlm_bench *bench, const
 {
     bench->row =
         rlm_arena_take(arena, bench->rows * rlm_variant_stride(inputs->features), sizeof *bench->row);
-    bench->list = rlm_arena_take(arena, inputs->samples, sizeof *bench->list);
+    bench->list = rlm_arena_take(arena, RLM_BENCH_PLACES * inputs->samples, sizeof *bench->list);
 }
 
 relume_status rlm_bench_init(struct rlm_bench *bench, const struct rlm_inputs *inputs, relume_error *error)
@@ -26,7 +26,7 @@ relume_status rlm_bench_init(struct rlm_bench *bench, const struct rlm_inputs *i
     RLM_TRY(rlm_variants_init(&made.variants, inputs, 4, error));
     bench_layout(&made.arena, &made, inputs);
     size_t bytes = made.arena.used;
-    if (!rlm_arena_init(&made.arena, &inputs->engine->allocator)) {
+    if (!rlm_arena_init_unset(&made.arena, &inputs->engine->allocator)) {
         rlm_variants_deinit(&made.variants);
         return rlm_error_memory(error, bytes, "the work of an autopsy");
     }
@@ -198,11 +198,12 @@ static void find_high(struct search *search, double end, float anchor, struct rl
 }
 
 void rlm_lethal_search(const struct rlm_inputs *inputs, const struct rlm_move *move,
-                       const struct rlm_columns *columns, double anchor, struct rlm_bench *bench,
-                       struct rlm_lethal *lethal)
+                       const struct rlm_columns *columns, double anchor, const struct rlm_bench *bench,
+                       size_t place, struct rlm_lethal *lethal)
 {
     *lethal = (struct rlm_lethal){0};
-    float *direction = bench->row, *variant = bench->row + rlm_variant_stride(inputs->features);
+    size_t stride = rlm_variant_stride(inputs->features);
+    float *direction = bench->row + 2 * place * stride, *variant = direction + stride;
     rlm_move_direction(move, direction);
     struct search search = {.inputs = inputs,
                             .move = move,
@@ -212,7 +213,7 @@ void rlm_lethal_search(const struct rlm_inputs *inputs, const struct rlm_move *m
                             .largest_before = rlm_variant_largest(move->before, inputs->features),
                             .largest_direction = rlm_variant_largest(direction, inputs->features),
                             .variant = variant,
-                            .list = bench->list,
+                            .list = bench->list + place * inputs->samples,
                             .listed = SIZE_MAX};
     double low, high;
     real_interval(&search, &low, &high);
@@ -233,7 +234,7 @@ void rlm_lethal_find(const struct rlm_inputs *inputs, const struct rlm_move *mov
     rlm_variants_put(&bench->variants, 0, move->before);
     rlm_variants_put(&bench->variants, 1, direction);
     rlm_variants_count(&bench->variants, 2, inputs);
-    rlm_lethal_search(inputs, move, &columns, anchor, bench, lethal);
+    rlm_lethal_search(inputs, move, &columns, anchor, bench, 0, lethal);
 }
 
 struct rlm_distance rlm_distance_find(const struct rlm_inputs *inputs, const struct rlm_variants *variants,

@@ -16,15 +16,17 @@ struct rlm_lethal {
     float high; /* largest lethal rate; infinite: however large the rate, it dies */
 };
 
-/* Scratch of rlm_lethal_find and rlm_coast_scan for one layer's inputs. */
+/* Scratch of rlm_lethal_find and rlm_coast_scan for one layer's inputs. Several searches may run at once,
+ * each at a place of its own. */
 struct rlm_bench {
     struct rlm_variants variants;
     size_t rows;    /* variants that `row` holds */
     float *row;     /* [rows, rlm_variant_stride] */
-    uint32_t *list; /* [samples] */
+    uint32_t *list; /* [RLM_BENCH_PLACES][samples] */
     struct rlm_arena arena;
 };
 #define RLM_BENCH_ROWS 128
+#define RLM_BENCH_PLACES 16
 relume_status rlm_bench_init(struct rlm_bench *bench, const struct rlm_inputs *inputs, relume_error *error);
 void rlm_bench_deinit(struct rlm_bench *bench);
 
@@ -35,14 +37,15 @@ void rlm_bench_deinit(struct rlm_bench *bench);
 void rlm_lethal_find(const struct rlm_inputs *inputs, const struct rlm_move *move, double anchor,
                      struct rlm_bench *bench, struct rlm_lethal *lethal);
 
-/* The same from a count that the caller has held of move->before and of rlm_move_direction's variant. */
+/* The same from a count that the caller has held of move->before and of rlm_move_direction's variant, at a
+ * place of the bench. */
 struct rlm_columns {
     const struct rlm_variants *variants;
     size_t before, direction; /* places in it */
 };
 void rlm_lethal_search(const struct rlm_inputs *inputs, const struct rlm_move *move,
-                       const struct rlm_columns *columns, double anchor, struct rlm_bench *bench,
-                       struct rlm_lethal *lethal);
+                       const struct rlm_columns *columns, double anchor, const struct rlm_bench *bench,
+                       size_t place, struct rlm_lethal *lethal);
 
 /* How far a unit is from life, from a count of it. */
 struct rlm_distance {

@@ -78,6 +78,7 @@ struct subject {
 
 /* Places of a unit's variants in the count over the inputs after the update. */
 enum { BEFORE, DIRECTION, PLACES };
+_Static_assert(RLM_CAUSE_UNITS <= RLM_BENCH_PLACES, "room for all");
 _Static_assert((PLACES + RLM_CAUSE_TRIALS) * RLM_CAUSE_UNITS <= RLM_CAUSE_COUNTED, "room for all");
 
 /* clang-analyzer does not follow subject_begin, which fills what is read below, through find_some. */
@@ -392,11 +393,19 @@ static void read_trials(const struct rlm_causes *causes, struct subject *subject
             subject[i].spared |= RLM_PART_BELOW;
 }
 
-static void find_lethal(struct rlm_causes *causes, const struct subject *s)
+struct lethal_region {
+    const struct rlm_causes *causes;
+    const struct subject *subject;
+};
+
+static void find_lethal(void *context, size_t task, size_t thread)
 {
-    struct rlm_columns columns = {&causes->now, s->first + BEFORE, s->first + DIRECTION};
+    (void)thread;
+    const struct lethal_region *region = context;
+    const struct subject *s = &region->subject[task];
+    struct rlm_columns columns = {&region->causes->now, s->first + BEFORE, s->first + DIRECTION};
     struct rlm_lethal lethal;
-    rlm_lethal_search(s->now, &s->move, &columns, s->move.rate, &causes->bench, &lethal);
+    rlm_lethal_search(s->now, &s->move, &columns, s->move.rate, &region->causes->bench, task, &lethal);
     s->death->lethal = lethal.some;
     s->death->lethal_low = lethal.low;
     s->death->lethal_high = lethal.high;
@@ -420,7 +429,6 @@ static void conclude(struct rlm_causes *causes, const struct subject *s, size_t 
     if (s->pushed)
         death->pusher[0].decisive = s->sample_spared;
     death->outlier = s->pushed && death->pusher[0].decisive && death->pusher[0].norm_ratio > 3.0;
-    find_lethal(causes, s);
 }
 
 static relume_status find_some(struct rlm_causes *causes, const struct rlm_moment *moment,
@@ -447,6 +455,8 @@ static relume_status find_some(struct rlm_causes *causes, const struct rlm_momen
     rlm_variants_fit(&causes->bench.variants, now);
     for (size_t i = 0; i < count; i++)
         conclude(causes, &subject[i], i);
+    struct lethal_region region = {causes, subject};
+    rlm_pool_run(now->engine->pool, find_lethal, &region, count);
     return RELUME_OK;
 }
 

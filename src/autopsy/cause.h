@@ -10,8 +10,8 @@
 #include "autopsy/strata.h"
 #include "relume/autopsy.h"
 
-#define RLM_CAUSE_UNITS 8    /* looked at in one count */
-#define RLM_CAUSE_COUNTED 48 /* variants that `now` has room for */
+#define RLM_CAUSE_UNITS 16   /* looked at in one count */
+#define RLM_CAUSE_COUNTED 96 /* variants that `now` has room for */
 #define RLM_CAUSE_TRIALS 4   /* of one unit: each part of its own update left out, and a sample */
 
 /* Scratch memory for layers up to a width, over all samples. */

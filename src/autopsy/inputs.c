@@ -274,28 +274,34 @@ void rlm_variants_find_alive(struct rlm_variants *variants, size_t count, const 
     }
 }
 
-struct rlm_tally rlm_variants_tally(const struct rlm_variants *variants, size_t index,
-                                    const struct rlm_inputs *inputs)
+void rlm_tally_add(struct rlm_tally *tally, const struct rlm_variants *variants, size_t index,
+                   const struct rlm_inputs *inputs, struct rlm_span span)
 {
-    struct rlm_tally tally = {.margin = -INFINITY};
-    for (size_t place = 0; place < inputs->samples; place += RLM_LANES) {
+    for (size_t place = span.first; place < span.last; place += RLM_LANES) {
         const float *p = panel_of(variants, index, place);
-        size_t lanes = rlm_size_min(RLM_LANES, inputs->samples - place);
+        size_t lanes = rlm_size_min(RLM_LANES, span.last - place);
         float largest = -INFINITY;
         for (size_t lane = 0; lane < lanes; lane++) {
-            tally.active += p[lane] > 0.0f;
+            tally->active += p[lane] > 0.0f;
             largest = p[lane] > largest ? p[lane] : largest;
         }
-        if (!(largest >= tally.margin))
+        if (!(largest >= tally->margin))
             continue;
         for (size_t lane = 0; lane < lanes; lane++) {
             size_t sample = rlm_inputs_sample(inputs, place + lane);
-            if (p[lane] > tally.margin || (p[lane] == tally.margin && sample < tally.nearest))
-                tally.nearest = sample;
-            tally.margin = p[lane] > tally.margin ? p[lane] : tally.margin;
+            if (p[lane] > tally->margin || (p[lane] == tally->margin && sample < tally->nearest))
+                tally->nearest = sample;
+            tally->margin = p[lane] > tally->margin ? p[lane] : tally->margin;
         }
     }
-    tally.margin += 0.0f;
+    tally->margin += 0.0f;
+}
+
+struct rlm_tally rlm_variants_tally(const struct rlm_variants *variants, size_t index,
+                                    const struct rlm_inputs *inputs)
+{
+    struct rlm_tally tally = RLM_TALLY_NONE;
+    rlm_tally_add(&tally, variants, index, inputs, (struct rlm_span){0, inputs->samples});
     return tally;
 }
 

@@ -7,6 +7,8 @@
 #ifndef RLM_AUTOPSY_INPUTS_H
 #define RLM_AUTOPSY_INPUTS_H
 
+#include <math.h>
+
 #include "base/arena.h"
 #include "base/checked.h"
 #include "data/dataset.h"
@@ -123,6 +125,11 @@ struct rlm_tally {
 };
 struct rlm_tally rlm_variants_tally(const struct rlm_variants *variants, size_t index,
                                     const struct rlm_inputs *inputs);
+
+/* The same piece by piece: takes a span, from the count of it, into a tally that began as RLM_TALLY_NONE. */
+#define RLM_TALLY_NONE ((struct rlm_tally){.margin = -INFINITY})
+void rlm_tally_add(struct rlm_tally *tally, const struct rlm_variants *variants, size_t index,
+                   const struct rlm_inputs *inputs, struct rlm_span span);
 
 /* Whether some sample opens it, by the last count. */
 bool rlm_variants_alive(const struct rlm_variants *variants, size_t index, size_t samples);

@@ -6,6 +6,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "network/range.h"
 
 static void moment_layout(struct rlm_arena *arena, struct rlm_moment *moment)
 {
@@ -70,29 +71,45 @@ void rlm_moment_want(struct rlm_moment *moment, size_t layer, size_t unit)
     moment->wanted[layer][unit] = 1;
 }
 
-static void keep_slots(struct rlm_moment *moment, size_t layer)
+struct keep_region {
+    const struct rlm_moment *moment;
+    size_t layer;
+};
+
+/* The rows of some units. */
+static void keep_range(void *context, size_t begin, size_t end)
 {
-    const struct rlm_layer *shape = &moment->after->layers[layer];
+    const struct keep_region *region = context;
+    const struct rlm_moment *moment = region->moment;
+    const struct rlm_layer *from = &moment->after->layers[region->layer];
+    const struct rlm_layer *to = &moment->before->layers[region->layer];
+    size_t row = from->stride * sizeof(float);
+    memcpy(to->weight + begin * from->stride, from->weight + begin * from->stride, (end - begin) * row);
     for (size_t s = 0; s < rlm_moment_slots(moment); s++) {
-        struct rlm_slot slot = rlm_trainer_get_slot(moment->trainer, layer, s);
-        const struct rlm_kept_slot *kept = &moment->slot[layer * 2 + s];
-        memcpy(kept->bias, slot.bias, shape->out_features * sizeof(float));
-        for (size_t unit = 0; unit < shape->out_features; unit++)
-            if (moment->wanted[layer][unit])
-                memcpy(kept->weight + unit * shape->stride, slot.weight + unit * shape->stride,
-                       shape->in_features * sizeof(float));
+        struct rlm_slot slot = rlm_trainer_get_slot(moment->trainer, region->layer, s);
+        const struct rlm_kept_slot *kept = &moment->slot[region->layer * 2 + s];
+        for (size_t unit = begin; unit < end; unit++)
+            if (moment->wanted[region->layer][unit])
+                memcpy(kept->weight + unit * from->stride, slot.weight + unit * from->stride, row);
     }
+}
+
+static void keep_layer(const struct rlm_moment *moment, size_t layer)
+{
+    const struct rlm_layer *from = &moment->after->layers[layer];
+    struct keep_region region = {moment, layer};
+    memcpy(moment->before->layers[layer].bias, from->bias, from->out_features * sizeof(float));
+    for (size_t s = 0; s < rlm_moment_slots(moment); s++)
+        memcpy(moment->slot[layer * 2 + s].bias, rlm_trainer_get_slot(moment->trainer, layer, s).bias,
+               from->out_features * sizeof(float));
+    rlm_range_run(moment->after->engine->pool, from->out_features, from->out_features * from->in_features,
+                  keep_range, &region);
 }
 
 void rlm_moment_keep(struct rlm_moment *moment)
 {
-    for (size_t l = 0; l < moment->after->layer_count; l++) {
-        const struct rlm_layer *from = &moment->after->layers[l];
-        const struct rlm_layer *to = &moment->before->layers[l];
-        memcpy(to->weight, from->weight, from->out_features * from->stride * sizeof(float));
-        memcpy(to->bias, from->bias, from->out_features * sizeof(float));
-        keep_slots(moment, l);
-    }
+    for (size_t l = 0; l < moment->after->layer_count; l++)
+        keep_layer(moment, l);
     relume_progress progress = relume_trainer_get_progress(moment->trainer);
     moment->step = progress.step + 1;
     moment->rate = rlm_schedule_rate(moment->options, moment->step, progress.steps);
@@ -127,10 +144,16 @@ void rlm_moment_get(const struct rlm_moment *moment, size_t layer, size_t unit,
     }
 }
 
-void rlm_moment_ratios(const struct rlm_moment *moment, size_t layer, double *ratio)
+struct ratio_region {
+    const struct rlm_layer *before, *after;
+    double *ratio;
+};
+
+static void ratio_range(void *context, size_t begin, size_t end)
 {
-    const struct rlm_layer *before = &moment->before->layers[layer], *after = &moment->after->layers[layer];
-    for (size_t unit = 0; unit < before->out_features; unit++) {
+    const struct ratio_region *region = context;
+    const struct rlm_layer *before = region->before, *after = region->after;
+    for (size_t unit = begin; unit < end; unit++) {
         const float *was = before->weight + unit * before->stride, *is = after->weight + unit * after->stride;
         double bias = (double)before->bias[unit], moved = (double)after->bias[unit] - bias;
         double size = bias * bias;
@@ -140,6 +163,14 @@ void rlm_moment_ratios(const struct rlm_moment *moment, size_t layer, double *ra
             moved += change * change;
             size += (double)was[k] * (double)was[k];
         }
-        ratio[unit] = moved > 0.0 ? sqrt(moved / size) : 0.0;
+        region->ratio[unit] = moved > 0.0 ? sqrt(moved / size) : 0.0;
     }
+}
+
+void rlm_moment_ratios(const struct rlm_moment *moment, size_t layer, double *ratio)
+{
+    struct ratio_region region = {&moment->before->layers[layer], &moment->after->layers[layer], ratio};
+    size_t units = region.before->out_features;
+    rlm_range_run(moment->after->engine->pool, units, units * region.before->in_features * 2, ratio_range,
+                  &region);
 }

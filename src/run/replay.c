@@ -183,6 +183,32 @@ static void put_listed(struct rlm_inquest *inquest, size_t layer, relume_death *
     }
 }
 
+/* Takes the count of a span into the tallies. Units that live, by a sample of it, are done with: the others
+ * move to the front, with their tallies, and their number is returned. */
+static size_t sift(struct rlm_inquest *inquest, relume_death **list, struct rlm_tally *tally, size_t count,
+                   const struct rlm_inputs *inputs, struct rlm_span span)
+{
+    const struct rlm_variants *variants = &inquest->causes.now;
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (keep_hints((struct rlm_target *)list[i], variants, i, inputs, span)) /* its first member */
+            continue;
+        rlm_tally_add(&tally[i], variants, i, inputs, span);
+        tally[left] = tally[i];
+        list[left++] = list[i];
+    }
+    return left;
+}
+
+static void enter_dead(struct rlm_inquest *inquest, relume_death *death, const struct rlm_tally *tally)
+{
+    if (death->layer == 0)
+        rlm_strata_note_dead(&inquest->strata, inquest->network, death->unit, tally->margin);
+    death->samples = inquest->run->dataset->train_samples;
+    death->margin_after = death->after = tally->margin;
+    death->sample = tally->nearest;
+}
+
 /* Counts some units, as many as there is room for, over more and more of D until each has been seen to fire
  * or all of D has been looked at. The targets of those that live take the samples that opened them; the
  * others are dead: moved to the front, their number returned. */
@@ -190,34 +216,23 @@ static size_t count_some(struct rlm_inquest *inquest, size_t layer, relume_death
 {
     struct rlm_variants *variants = &inquest->causes.now;
     const struct rlm_inputs *inputs = rlm_strata_peek(&inquest->strata, layer, RLM_AFTER, RLM_INPUTS_CHUNK);
-    bool lives[RLM_CAUSE_COUNTED] = {false};
-    size_t left = count, dead = 0;
+    struct rlm_tally tally[RLM_CAUSE_COUNTED];
+    size_t placed = 0;
+    for (size_t i = 0; i < count; i++)
+        tally[i] = RLM_TALLY_NONE;
     rlm_variants_fit(variants, inputs);
-    put_listed(inquest, layer, list, count);
-    for (struct rlm_span span = {0, 0}; left > 0 && span.last < inputs->samples;) {
+    for (struct rlm_span span = {0, 0}; count > 0 && span.last < inputs->samples;) {
+        if (placed != count)
+            put_listed(inquest, layer, list, count);
+        placed = count;
         span = rlm_span_next(span, inputs->samples);
         (void)rlm_strata_peek(&inquest->strata, layer, RLM_AFTER, span.last);
         rlm_variants_count_span(variants, count, inputs, span);
-        for (size_t i = 0; i < count; i++) {
-            struct rlm_target *target = (struct rlm_target *)list[i]; /* its first member */
-            if (lives[i])
-                continue;
-            lives[i] = keep_hints(target, variants, i, inputs, span);
-            left -= lives[i];
-        }
+        count = sift(inquest, list, tally, count, inputs, span);
     }
-    for (size_t i = 0; i < count; i++) {
-        if (lives[i])
-            continue;
-        struct rlm_tally tally = rlm_variants_tally(variants, i, inputs);
-        if (layer == 0)
-            rlm_strata_note_dead(&inquest->strata, inquest->network, list[i]->unit, tally.margin);
-        list[i]->samples = inputs->samples;
-        list[i]->margin_after = list[i]->after = tally.margin;
-        list[i]->sample = tally.nearest;
-        list[dead++] = list[i];
-    }
-    return dead;
+    for (size_t i = 0; i < count; i++)
+        enter_dead(inquest, list[i], &tally[i]);
+    return count;
 }
 
 /* Counts the deaths listed, units of one layer, after the update; those that are dead move to the front, and
