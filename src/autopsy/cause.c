@@ -10,8 +10,11 @@
 #include "base/error.h"
 #include "base/larger.h"
 
-static void causes_layout(struct rlm_arena *arena, struct rlm_causes *causes, size_t batch)
+static void causes_layout(struct rlm_arena *arena, struct rlm_causes *causes, size_t batch, size_t groups)
 {
+    causes->open = rlm_arena_take(arena, groups, sizeof *causes->open);
+    causes->sway = rlm_arena_take(arena, groups, sizeof *causes->sway);
+    causes->stretch = rlm_arena_take(arena, groups, sizeof *causes->stretch);
     causes->whole = rlm_arena_take(arena, 5 * causes->stride, sizeof(float));
     causes->part = rlm_arena_take(arena, (size_t)RLM_CAUSE_UNITS * 5 * causes->stride, sizeof(float));
     causes->variant = rlm_arena_take(arena, causes->stride, sizeof(float));
@@ -29,7 +32,8 @@ relume_status rlm_causes_init(struct rlm_causes *causes, const struct rlm_inputs
         status = rlm_variants_init(&made.then, widest, (size_t)RLM_CAUSE_UNITS * 2, error);
     if (status == RELUME_OK)
         status = rlm_bench_init(&made.bench, widest, error);
-    causes_layout(&made.arena, &made, batch);
+    size_t groups = rlm_divide_up(widest->samples, RLM_GROUP);
+    causes_layout(&made.arena, &made, batch, groups);
     size_t bytes = made.arena.overflow ? SIZE_MAX : made.arena.used;
     if (status == RELUME_OK && !rlm_arena_init(&made.arena, &widest->engine->allocator))
         status = rlm_error_memory(error, bytes, "the parts of an update");
@@ -39,7 +43,7 @@ relume_status rlm_causes_init(struct rlm_causes *causes, const struct rlm_inputs
         rlm_causes_deinit(&made);
         return status;
     }
-    causes_layout(&made.arena, &made, batch);
+    causes_layout(&made.arena, &made, batch, groups);
     *causes = made;
     return RELUME_OK;
 }
@@ -64,6 +68,7 @@ static struct rlm_unit_rows rows_at(float *memory, size_t stride)
 /* What is worked with for one unit: its move over the features that are left, and what belongs to it. */
 struct subject {
     const struct rlm_moment *moment;
+    struct rlm_strata *strata;
     const struct rlm_inputs *then, *now; /* inputs of the layer before and after the update */
     relume_death *death;
     struct rlm_unit_rows rows;
@@ -125,12 +130,6 @@ static bool is_repeated(const struct rlm_moment *moment, size_t layer, const str
     return true;
 }
 
-/* Before the update no norms are needed but that of x*. */
-static const struct rlm_inputs *then_of(struct rlm_strata *strata, size_t layer)
-{
-    return rlm_strata_peek(strata, layer, RLM_BEFORE, strata->layer[0].inputs[0].samples);
-}
-
 static relume_status subject_begin(struct rlm_causes *causes, const struct rlm_moment *moment,
                                    struct rlm_strata *strata, relume_death *death, size_t place,
                                    struct subject *subject, relume_error *error)
@@ -149,7 +148,8 @@ static relume_status subject_begin(struct rlm_causes *causes, const struct rlm_m
     death->bias = (double)whole.before[features];
     *subject =
         (struct subject){.moment = moment,
-                         .then = then_of(strata, layer),
+                         .strata = strata,
+                         .then = rlm_strata_at(strata, layer, RLM_BEFORE),
                          .now = rlm_strata_get(strata, layer, RLM_AFTER),
                          .death = death,
                          .place = rlm_inputs_place(rlm_strata_get(strata, layer, RLM_AFTER), death->sample),
@@ -210,7 +210,9 @@ static void split(const struct subject *s)
 /* The update without `without`, BELOW among it or not, counted over all samples: alive? */
 static bool lives_without(struct rlm_causes *causes, const struct subject *s, unsigned without)
 {
-    const struct rlm_inputs *inputs = without & RLM_PART_BELOW ? s->then : s->now;
+    const struct rlm_inputs *inputs = s->now;
+    if (without & RLM_PART_BELOW)
+        inputs = rlm_strata_peek(s->strata, s->death->layer, RLM_BEFORE, s->then->samples);
     rlm_move_make(&s->move, without & ~(unsigned)RLM_PART_BELOW, s->move.rate, causes->variant);
     bool alive;
     rlm_variants_fit(&causes->bench.variants, inputs);
@@ -431,6 +433,48 @@ static void conclude(struct rlm_causes *causes, const struct subject *s, size_t 
     death->outlier = s->pushed && death->pusher[0].decisive && death->pusher[0].norm_ratio > 3.0;
 }
 
+/* Marks the groups of samples in which a variant of the then count may open with the inputs before the
+ * update. Counted with those after it, it gives p there; before, each input k is off by as much as
+ * rlm_ceilings_compare says, so the sum is at most p + sway, and both sums are rounded as inputs.h says. */
+static void mark_open(const struct rlm_causes *causes, size_t index, const float *variant,
+                      const struct rlm_inputs *now)
+{
+    double largest = rlm_variant_largest(variant, now->features);
+    for (size_t place = 0; place < now->samples; place++) {
+        size_t group = place / RLM_GROUP;
+        double norm1 = now->norm1[place] + causes->stretch[group];
+        double above = causes->sway[group] + 2.0 * rlm_inputs_rounding_of(now, largest, norm1);
+        if ((double)rlm_variants_get(&causes->then, index, place) + above * (1.0 + 0x1p-30) > 0.0)
+            causes->open[group] = 1;
+    }
+}
+
+/* The then count: each unit as it was before the update, and as it was after it, over the inputs before.
+ * Where it can, it passes over groups that surely stay shut; that of x* is always there. */
+static void count_then(struct rlm_causes *causes, struct rlm_strata *strata, const struct subject *subject,
+                       size_t count)
+{
+    size_t layer = subject[0].death->layer;
+    const struct rlm_inputs *now = subject[0].now, *then = subject[0].then;
+    if (!rlm_strata_begin_some(strata, layer)) {
+        (void)rlm_strata_peek(strata, layer, RLM_BEFORE, now->samples);
+        rlm_variants_count(&causes->then, count * 2, then);
+        return;
+    }
+    struct rlm_live live = rlm_strata_live(strata, RLM_BEFORE);
+    rlm_variants_count(&causes->then, count * 2, now);
+    memset(causes->open, 0, rlm_divide_up(now->samples, RLM_GROUP));
+    for (size_t i = 0; i < 2 * count; i++) {
+        const struct subject *s = &subject[i / 2];
+        const float *variant = i % 2 == 0 ? s->rows.before : s->rows.after;
+        rlm_ceilings_compare(&strata->ceilings, &live, variant, causes->sway, causes->stretch);
+        mark_open(causes, i, variant, now);
+        causes->open[s->place / RLM_GROUP] = 1;
+    }
+    rlm_strata_get_some(strata, causes->open);
+    rlm_variants_count_some(&causes->then, count * 2, then, causes->open);
+}
+
 static relume_status find_some(struct rlm_causes *causes, const struct rlm_moment *moment,
                                struct rlm_strata *strata, relume_death *const *deaths, size_t count,
                                relume_error *error)
@@ -438,19 +482,20 @@ static relume_status find_some(struct rlm_causes *causes, const struct rlm_momen
     struct subject subject[RLM_CAUSE_UNITS];
     struct trial trial[RLM_CAUSE_UNITS * RLM_CAUSE_TRIALS];
     size_t layer = deaths[0]->layer;
+    const uint32_t *live = strata->layer[layer].live;
     const struct rlm_inputs *now = rlm_strata_get(strata, layer, RLM_AFTER);
-    const struct rlm_inputs *then = then_of(strata, layer);
     rlm_variants_fit(&causes->now, now);
-    rlm_variants_fit(&causes->then, then);
+    rlm_variants_fit(&causes->then, now);
     for (size_t i = 0; i < count; i++) {
         RLM_TRY(subject_begin(causes, moment, strata, deaths[i], i, &subject[i], error));
         put_variants(causes, &subject[i], i);
-        look_at_batch(causes, &subject[i], strata->layer[layer].live);
     }
-    size_t trials = put_trials(causes, subject, count, count * PLACES, strata->layer[layer].live, trial);
-    rlm_variants_count(&causes->now, count * PLACES + trials, now);
     if (layer > 0)
-        rlm_variants_count(&causes->then, count * 2, then);
+        count_then(causes, strata, subject, count);
+    for (size_t i = 0; i < count; i++)
+        look_at_batch(causes, &subject[i], live);
+    size_t trials = put_trials(causes, subject, count, count * PLACES, live, trial);
+    rlm_variants_count(&causes->now, count * PLACES + trials, now);
     read_trials(causes, subject, count, trial, trials);
     rlm_variants_fit(&causes->bench.variants, now);
     for (size_t i = 0; i < count; i++)

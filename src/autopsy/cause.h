@@ -19,15 +19,17 @@ struct rlm_causes {
     struct rlm_variants now, then; /* counts over the inputs after the update, and before it */
     struct rlm_variants without; /* updates with something left out, of which it is asked whether they kill */
     struct rlm_bench bench;
-    size_t stride;       /* floats of one vector below */
-    float *whole;        /* [5][stride]: one unit's rows, all features */
-    float *part;         /* [RLM_CAUSE_UNITS][5][stride]: without the features left out */
-    float *variant;      /* [stride] */
-    double *push;        /* [batch] */
-    double *norm;        /* [batch], and as much again to sort in */
-    double *coefficient; /* [stride] */
-    size_t centred;      /* 1 + the layer whose mean input is in coefficient; 0: none */
-    double gamma;        /* and its γ */
+    size_t stride;          /* floats of one vector below */
+    float *whole;           /* [5][stride]: one unit's rows, all features */
+    float *part;            /* [RLM_CAUSE_UNITS][5][stride]: without the features left out */
+    float *variant;         /* [stride] */
+    double *push;           /* [batch] */
+    double *norm;           /* [batch], and as much again to sort in */
+    double *coefficient;    /* [stride] */
+    uint8_t *open;          /* [groups] */
+    double *sway, *stretch; /* [groups] */
+    size_t centred;         /* 1 + the layer whose mean input is in coefficient; 0: none */
+    double gamma;           /* and its γ */
     struct rlm_arena arena;
 };
 /* `widest` is the inputs of the widest hidden layer. NO_MEMORY. */

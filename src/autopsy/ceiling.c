@@ -24,15 +24,16 @@ static void work_layout(struct rlm_arena *arena, const struct rlm_ceilings *c, s
                                       .bias = rlm_arena_take(arena, padded, sizeof(float)),
                                       .z = rlm_arena_take(arena, RLM_GROUP * c->units, sizeof(float)),
                                       .margin = rlm_arena_take(arena, padded, sizeof(float)),
-                                      .list = rlm_arena_take(arena, c->units, sizeof(uint32_t)),
-                                      .rise = rlm_arena_take(arena, c->groups, sizeof(float))};
+                                      .list = rlm_arena_take(arena, c->units, sizeof(uint32_t))};
 }
 
 static void layout(struct rlm_arena *arena, struct rlm_ceilings *c, size_t threads)
 {
     c->row = rlm_arena_take(arena, c->units * row_stride(c), sizeof(float));
     c->ceiling = rlm_arena_take(arena, c->units * c->groups, sizeof(float));
+    c->rise = rlm_arena_take(arena, c->units * c->groups, sizeof(float));
     c->weight = rlm_arena_take(arena, c->units, sizeof(float));
+    c->weights = rlm_arena_take(arena, c->units, sizeof(float));
     c->reach = rlm_arena_take(arena, c->blocks * c->groups, sizeof(float));
     c->longest = rlm_arena_take(arena, c->groups, sizeof(float));
     c->work = rlm_arena_take(arena, threads, sizeof *c->work);
@@ -111,6 +112,7 @@ void rlm_ceilings_deinit(struct rlm_ceilings *ceilings)
 struct settle_region {
     struct rlm_ceilings *ceilings;
     const struct rlm_live *live;
+    bool aside; /* only look */
 };
 
 /* ‖row − kept‖ of a block of 16 features, no smaller than it is, and the largest |row| there against
@@ -131,44 +133,68 @@ static float block_moved(const float *row, const float *kept, float *weight)
 /* Rises are sums of positive floats, blocks + 1 of them, each product and each sum rounded once: low by at
  * most (blocks + 2) · 2⁻²⁴ of themselves, which `upward` makes up for twice over; adding one to a ceiling is
  * off by half a unit in the last place of what comes out. */
-static void raise(float *ceiling, const float *rise, size_t groups, float upward)
+static float raised(float ceiling, float rise)
 {
-    for (size_t group = 0; group < groups; group++) {
-        float up = ceiling[group] + rise[group] * upward;
-        ceiling[group] = up + fabsf(up) * 0x1p-22f;
-    }
+    float up = ceiling + rise;
+    return up + fabsf(up) * 0x1p-22f;
 }
 
-static void settle_unit(void *context, size_t task, size_t thread)
+/* What the ceilings of a unit rise by when its row becomes this one; whether it is another row at all. */
+static bool find_rise(const struct rlm_ceilings *c, const float *row, float bias, const float *kept,
+                      float *rise, float *weight)
 {
-    const struct settle_region *region = context;
-    struct rlm_ceilings *c = region->ceilings;
-    const struct rlm_layer *layer = region->live->layer;
-    size_t unit = region->live->unit[task];
-    const float *row = layer->weight + unit * c->stride;
-    float *kept = c->row + unit * row_stride(c), *rise = c->work[thread].rise;
-    float bias = layer->bias[unit], weight = fabsf(bias), first = fabsf(bias - kept[c->stride]) * UPWARD;
+    float first = fabsf(bias - kept[c->stride]) * UPWARD, upward = 1.0f + (float)(c->blocks + 2) * 0x1p-23f;
     bool moved = first > 0.0f;
+    *weight = fabsf(bias);
     for (size_t group = 0; group < c->groups; group++)
         rise[group] = first;
     for (size_t block = 0; block < c->blocks; block++) {
-        float by = block_moved(row + block * RLM_LANES, kept + block * RLM_LANES, &weight);
+        float by = block_moved(row + block * RLM_LANES, kept + block * RLM_LANES, weight);
         const float *reach = c->reach + block * c->groups;
         moved = moved || by > 0.0f;
         for (size_t group = 0; by > 0.0f && group < c->groups; group++)
             rise[group] += by * reach[group];
     }
-    if (moved)
-        raise(c->ceiling + unit * c->groups, rise, c->groups, 1.0f + (float)(c->blocks + 2) * 0x1p-23f);
+    for (size_t group = 0; group < c->groups; group++)
+        rise[group] *= upward;
+    return moved;
+}
+
+static void settle_unit(void *context, size_t task, size_t thread)
+{
+    (void)thread;
+    const struct settle_region *region = context;
+    struct rlm_ceilings *c = region->ceilings;
+    const struct rlm_layer *layer = region->live->layer;
+    size_t unit = region->live->unit[task];
+    const float *row = layer->weight + unit * c->stride;
+    float *kept = c->row + unit * row_stride(c), *rise = c->rise + unit * c->groups;
+    float *ceiling = c->ceiling + unit * c->groups, bias = layer->bias[unit], weight;
+    bool moved = find_rise(c, row, bias, kept, rise, &weight);
+    c->weights[unit] = weight > c->weight[unit] ? weight : c->weight[unit];
+    if (region->aside)
+        return;
+    for (size_t group = 0; moved && group < c->groups; group++)
+        ceiling[group] = raised(ceiling[group], rise[group]);
     memcpy(kept, row, c->stride * sizeof *kept);
     kept[c->stride] = bias;
     c->weight[unit] = weight;
 }
 
+static void settle(struct rlm_ceilings *ceilings, const struct rlm_live *live, bool aside)
+{
+    struct settle_region region = {ceilings, live, aside};
+    rlm_pool_run(ceilings->inputs->engine->pool, settle_unit, &region, live->count);
+}
+
 void rlm_ceilings_settle(struct rlm_ceilings *ceilings, const struct rlm_live *live)
 {
-    struct settle_region region = {ceilings, live};
-    rlm_pool_run(ceilings->inputs->engine->pool, settle_unit, &region, live->count);
+    settle(ceilings, live, false);
+}
+
+void rlm_ceilings_look(struct rlm_ceilings *ceilings, const struct rlm_live *live)
+{
+    settle(ceilings, live, true);
 }
 
 /* ---- a pass ---- */
@@ -177,6 +203,7 @@ struct pass_region {
     struct rlm_ceilings *ceilings;
     const struct rlm_live *live;
     struct rlm_span span;
+    const uint8_t *open; /* some groups, at parameters looked at; NULL: all, at those settled for */
     uint8_t *opened;
     struct rlm_inputs *next;
 };
@@ -188,19 +215,33 @@ static float rounding(const struct rlm_ceilings *c, size_t unit, size_t group)
     return (c->gamma * c->weight[unit] * c->longest[group] + FLT_MIN) * UPWARD;
 }
 
+/* The same for a row as large as either of the two. */
+static float rounding_of_both(const struct rlm_ceilings *c, size_t unit, size_t group)
+{
+    return (c->gamma * c->weights[unit] * c->longest[group] + FLT_MIN) * UPWARD;
+}
+
 static bool is_shut(const struct rlm_ceilings *c, size_t unit, size_t group)
 {
     return c->ceiling[unit * c->groups + group] + rounding(c, unit, group) <= 0.0f;
 }
 
-/* Gathers the rows that have to be computed; returns how many. */
-static size_t gather(const struct rlm_ceilings *c, const struct rlm_live *live, size_t group,
-                     const struct rlm_ceiling_work *work)
+/* With both rows. */
+static bool is_shut_in_both(const struct rlm_ceilings *c, size_t unit, size_t group)
 {
+    size_t at = unit * c->groups + group;
+    return raised(c->ceiling[at], c->rise[at]) + rounding_of_both(c, unit, group) <= 0.0f;
+}
+
+/* Gathers the rows that have to be computed; returns how many. */
+static size_t gather(const struct pass_region *region, size_t group, const struct rlm_ceiling_work *work)
+{
+    const struct rlm_ceilings *c = region->ceilings;
+    const struct rlm_live *live = region->live;
     size_t count = 0;
     for (size_t k = 0; k < live->count; k++) {
         size_t unit = live->unit[k];
-        if (is_shut(c, unit, group))
+        if (region->open ? is_shut_in_both(c, unit, group) : is_shut(c, unit, group))
             continue;
         memcpy(work->row + count * c->stride, live->layer->weight + unit * c->stride,
                c->stride * sizeof(float));
@@ -241,7 +282,7 @@ static void scatter(const struct pass_region *region, size_t group, size_t count
                    RLM_LANES * sizeof *x);
         measure(region->next, group * RLM_GROUP / RLM_LANES + panel, z, count);
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; !region->open && i < count; i++) {
         size_t unit = region->live->unit[work->list[i]];
         float margin = work->margin[i];
         c->ceiling[unit * c->groups + group] = margin + rounding(c, unit, group) + fabsf(margin) * 0x1p-22f;
@@ -254,7 +295,7 @@ static void pass_group(const struct pass_region *region, size_t group, size_t th
     const struct rlm_ceilings *c = region->ceilings;
     const struct rlm_inputs *inputs = c->inputs;
     const struct rlm_ceiling_work *work = &c->work[thread];
-    size_t count = gather(c, region->live, group, work);
+    size_t count = gather(region, group, work);
     struct rlm_forward forward = {.batch = rlm_size_min(RLM_GROUP, inputs->samples - group * RLM_GROUP),
                                   .in_features = inputs->features,
                                   .out_features = count,
@@ -271,7 +312,7 @@ static void pass_group(const struct pass_region *region, size_t group, size_t th
     }
     if (count > 0)
         (void)rlm_kernels_get(inputs->engine->level)->forward(&forward, 0, count);
-    scatter(region, group, count, work, region->opened + thread * c->units);
+    scatter(region, group, count, work, region->open ? NULL : region->opened + thread * c->units);
 }
 
 static void pass_task(void *context, size_t task, size_t thread)
@@ -280,15 +321,49 @@ static void pass_task(void *context, size_t task, size_t thread)
     size_t first = region->span.first + task * RLM_INPUTS_CHUNK;
     size_t last = rlm_size_min(region->span.last, first + RLM_INPUTS_CHUNK);
     for (size_t group = first / RLM_GROUP; group * RLM_GROUP < last; group++)
-        pass_group(region, group, thread);
+        if (!region->open || region->open[group])
+            pass_group(region, group, thread);
+}
+
+static void pass_run(const struct pass_region *region)
+{
+    rlm_pool_run(region->ceilings->inputs->engine->pool, pass_task, (void *)region,
+                 rlm_divide_up(region->span.last - region->span.first, RLM_INPUTS_CHUNK));
 }
 
 void rlm_ceilings_forward(struct rlm_ceilings *ceilings, const struct rlm_live *live, struct rlm_span span,
                           uint8_t *opened, struct rlm_inputs *next)
 {
-    struct pass_region region = {ceilings, live, span, opened, next};
-    rlm_pool_run(ceilings->inputs->engine->pool, pass_task, &region,
-                 rlm_divide_up(span.last - span.first, RLM_INPUTS_CHUNK));
+    struct pass_region region = {ceilings, live, span, NULL, opened, next};
+    pass_run(&region);
+}
+
+void rlm_ceilings_forward_some(struct rlm_ceilings *ceilings, const struct rlm_live *live,
+                               const uint8_t *open, struct rlm_inputs *next)
+{
+    struct pass_region region = {ceilings, live, {0, ceilings->inputs->samples}, open, NULL, next};
+    pass_run(&region);
+}
+
+/* Real pre-activations are apart by `rise` at most, the float ones within the rounding of them, and cutting
+ * at 0 brings them no further apart. Where the raised ceiling is not above 0, both outputs are 0. */
+void rlm_ceilings_compare(const struct rlm_ceilings *c, const struct rlm_live *live, const float *weight,
+                          double *sway, double *stretch)
+{
+    memset(sway, 0, c->groups * sizeof *sway);
+    memset(stretch, 0, c->groups * sizeof *stretch);
+    for (size_t k = 0; k < live->count; k++) {
+        size_t unit = live->unit[k];
+        const float *rise = c->rise + unit * c->groups;
+        double size = fabs((double)weight[k]);
+        for (size_t group = 0; group < c->groups; group++) {
+            if (is_shut_in_both(c, unit, group))
+                continue;
+            double by = (double)rise[group] + 2.0 * (double)rounding_of_both(c, unit, group);
+            sway[group] += size * by;
+            stretch[group] += by;
+        }
+    }
 }
 
 float rlm_ceilings_highest(const struct rlm_ceilings *ceilings, size_t unit)

@@ -19,18 +19,19 @@ struct rlm_ceiling_work {
     float *z;       /* sample panels [RLM_GROUP, units] */
     float *margin;  /* [units] */
     uint32_t *list; /* [units]: places in the map of what is computed */
-    float *rise;    /* [groups] */
 };
 
 struct rlm_ceilings {
     const struct rlm_inputs *inputs; /* D */
     size_t units, stride, groups, blocks;
     float *row; /* [units, stride + 16]: the parameters that the ceilings hold for, the bias at `stride` */
-    float *ceiling;                /* [units, groups]; infinite at first */
-    float *weight;                 /* [units]: the largest |parameter| of its row */
-    float gamma;                   /* of the rounding in inputs.h, for this many features */
-    float *reach;                  /* [blocks, groups]: S */
-    float *longest;                /* [groups]: the largest norm1 */
+    float *ceiling; /* [units, groups]; infinite at first */
+    float *weight;  /* [units]: the largest |parameter| of its row */
+    float *weights; /* [units]: the same of its row and the one last settled for or looked at */
+    float *rise;    /* [units, groups]: how far pre-activations of the two are apart at most */
+    float gamma;    /* of the rounding in inputs.h, for this many features */
+    float *reach;   /* [blocks, groups]: S */
+    float *longest; /* [groups]: the largest norm1 */
     struct rlm_ceiling_work *work; /* [threads] */
     struct rlm_arena arena;
 };
@@ -50,13 +51,25 @@ struct rlm_live {
 
 /* Raises the ceilings of these units to what holds at the layer's parameters. */
 void rlm_ceilings_settle(struct rlm_ceilings *ceilings, const struct rlm_live *live);
+/* Looks aside: notes how far these units are at the layer's parameters from those that the ceilings hold for,
+ * and leaves the ceilings as they are. */
+void rlm_ceilings_look(struct rlm_ceilings *ceilings, const struct rlm_live *live);
 
 /* rlm_inputs_forward of these units, with the norms, for ceilings that are settled; what surely is 0 is not
  * computed. opened[threads] [units]: set to 1 for a unit that some sample of the span opens, left as it is
- * for others.
- */
+ * for others. */
 void rlm_ceilings_forward(struct rlm_ceilings *ceilings, const struct rlm_live *live, struct rlm_span span,
                           uint8_t *opened, struct rlm_inputs *next);
+/* The same for the groups that `open` [groups] names, at parameters that have been looked at; the ceilings
+ * stay as they are. */
+void rlm_ceilings_forward_some(struct rlm_ceilings *ceilings, const struct rlm_live *live,
+                               const uint8_t *open, struct rlm_inputs *next);
+
+/* For every group and each of its samples, by how much the outputs of these units differ at most between the
+ * parameters that the ceilings hold for and those looked at, in the engine's arithmetic: sway[groups], the
+ * sum of |weight[k]| times the k-th; stretch[groups], their plain sum. */
+void rlm_ceilings_compare(const struct rlm_ceilings *ceilings, const struct rlm_live *live,
+                          const float *weight, double *sway, double *stretch);
 
 /* The highest ceiling of a unit. */
 float rlm_ceilings_highest(const struct rlm_ceilings *ceilings, size_t unit);

@@ -226,6 +226,43 @@ void rlm_variants_count(struct rlm_variants *variants, size_t count, const struc
     rlm_variants_count_span(variants, count, inputs, (struct rlm_span){0, inputs->samples});
 }
 
+struct some_region {
+    struct rlm_variants *variants;
+    const struct rlm_inputs *inputs;
+    const uint8_t *open;
+};
+
+static void count_group(void *context, size_t group, size_t thread)
+{
+    (void)thread;
+    const struct some_region *region = context;
+    const struct rlm_inputs *inputs = region->inputs;
+    const struct rlm_variants *variants = region->variants;
+    size_t first = group * RLM_GROUP, batch = rlm_size_min(RLM_GROUP, inputs->samples - first);
+    float *p = variants->p + first * variants->count;
+    for (size_t i = 0; !region->open[group] && i < rlm_round_up(batch, RLM_LANES) * variants->count; i++)
+        p[i] = -INFINITY;
+    if (!region->open[group])
+        return;
+    struct rlm_forward forward = {.batch = batch,
+                                  .in_features = inputs->features,
+                                  .out_features = variants->count,
+                                  .x = inputs->x + first * inputs->features,
+                                  .weight = variants->weight,
+                                  .stride = variants->stride,
+                                  .bias = variants->bias,
+                                  .z = p};
+    (void)rlm_kernels_get(inputs->engine->level)->forward(&forward, 0, variants->count);
+}
+
+void rlm_variants_count_some(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs,
+                             const uint8_t *open)
+{
+    struct some_region region = {variants, inputs, open};
+    variants->count = count;
+    rlm_pool_run(inputs->engine->pool, count_group, &region, rlm_divide_up(inputs->samples, RLM_GROUP));
+}
+
 /* What the last count gave for one variant and one panel of samples; beyond the last sample it is 0. */
 static const float *panel_of(const struct rlm_variants *variants, size_t index, size_t sample)
 {

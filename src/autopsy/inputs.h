@@ -111,6 +111,10 @@ void rlm_variants_count(struct rlm_variants *variants, size_t count, const struc
 void rlm_variants_count_span(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs,
                              struct rlm_span span);
 
+/* The same for the groups that `open` names; for samples of the others variants->p is −infinity. */
+void rlm_variants_count_some(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs,
+                             const uint8_t *open);
+
 /* Pre-activation of variant `index` at a place, from the last count. */
 static inline float rlm_variants_get(const struct rlm_variants *variants, size_t index, size_t place)
 {

@@ -289,12 +289,18 @@ static void find_dead(struct rlm_strata *strata, enum rlm_side side)
     }
 }
 
+struct rlm_live rlm_strata_live(const struct rlm_strata *strata, enum rlm_side side)
+{
+    const struct rlm_stratum *layer = &strata->layer[1];
+    return (struct rlm_live){&strata->network[side]->layers[0], layer->live, layer->live_count};
+}
+
 /* The second layer's inputs: the live units over the data. */
 static void forward_first(struct rlm_strata *strata, enum rlm_side side, struct rlm_span span)
 {
     const relume_network *network = strata->network[side];
     const struct rlm_stratum *layer = &strata->layer[1];
-    struct rlm_live live = {&network->layers[0], layer->live, layer->live_count};
+    struct rlm_live live = rlm_strata_live(strata, side);
     struct rlm_inputs *to = &strata->layer[1].inputs[side];
     if (span.first == 0)
         memset(strata->opened[side], 0, flags(network));
@@ -364,6 +370,32 @@ static enum rlm_side side_of(const struct rlm_strata *strata, size_t layer, enum
     if (layer == 0)
         return RLM_BEFORE;
     return strata->network[RLM_BEFORE] == strata->network[RLM_AFTER] ? RLM_AFTER : side;
+}
+
+const struct rlm_inputs *rlm_strata_at(struct rlm_strata *strata, size_t layer, enum rlm_side side)
+{
+    return &strata->layer[layer].inputs[side_of(strata, layer, side)];
+}
+
+bool rlm_strata_begin_some(struct rlm_strata *strata, size_t layer)
+{
+    const struct rlm_stratum *stratum = &strata->layer[layer];
+    if (layer != 1 || strata->network[RLM_BEFORE] == strata->network[RLM_AFTER] ||
+        stratum->filled[RLM_AFTER] < stratum->inputs[RLM_AFTER].samples || stratum->filled[RLM_BEFORE] > 0 ||
+        strata->settled != strata->step[RLM_AFTER])
+        return false;
+    struct rlm_live live = rlm_strata_live(strata, RLM_BEFORE);
+    rlm_ceilings_look(&strata->ceilings, &live);
+    return true;
+}
+
+void rlm_strata_get_some(struct rlm_strata *strata, const uint8_t *open)
+{
+    struct rlm_inputs *to = &strata->layer[1].inputs[RLM_BEFORE];
+    struct rlm_live live = rlm_strata_live(strata, RLM_BEFORE);
+    to->features = live.count;
+    strata->layer[1].held[RLM_BEFORE] = 0;
+    rlm_ceilings_forward_some(&strata->ceilings, &live, open, to);
 }
 
 const struct rlm_inputs *rlm_strata_peek(struct rlm_strata *strata, size_t layer, enum rlm_side side,

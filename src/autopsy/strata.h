@@ -64,6 +64,17 @@ const struct rlm_inputs *rlm_strata_peek(struct rlm_strata *strata, size_t layer
  * updates ago. Good for guessing which samples open a unit. NULL when there are none. */
 const struct rlm_inputs *rlm_strata_recall(const struct rlm_strata *strata, size_t layer);
 
+/* What the second layer is fed before the update, for some groups only. begin: whether that can be had, and
+ * is worth having: the inputs after the update are complete, those before it are not; rlm_ceilings_compare is
+ * then of this update. get: computes the groups that `open` names; the other inputs mean nothing.
+ * rlm_strata_get and _peek go on as if nothing had been computed. */
+bool rlm_strata_begin_some(struct rlm_strata *strata, size_t layer);
+void rlm_strata_get_some(struct rlm_strata *strata, const uint8_t *open);
+/* The inputs as they are, nothing computed. */
+const struct rlm_inputs *rlm_strata_at(struct rlm_strata *strata, size_t layer, enum rlm_side side);
+/* The units of the first layer that are the second one's features. */
+struct rlm_live rlm_strata_live(const struct rlm_strata *strata, enum rlm_side side);
+
 /* A unit of the first layer was counted dead at the parameters it has in `network`, no pre-activation being
  * above `margin`. */
 void rlm_strata_note_dead(struct rlm_strata *strata, const relume_network *network, size_t unit,
