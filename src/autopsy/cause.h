@@ -17,7 +17,6 @@
 /* Scratch memory for layers up to a width, over all samples. */
 struct rlm_causes {
     struct rlm_variants now, then; /* counts over the inputs after the update, and before it */
-    struct rlm_variants without; /* updates with something left out, of which it is asked whether they kill */
     struct rlm_bench bench;
     size_t stride;          /* floats of one vector below */
     float *whole;           /* [5][stride]: one unit's rows, all features */

@@ -1,0 +1,164 @@
+/* What a layer is fed over all of D, against a plain loop: ceilings that let units be passed over, units left
+ * out as proved dead, and the bound on how far one update moves what it is fed, while the weights wander. */
+#include "check.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "autopsy/strata.h"
+#include "base/rng.h"
+#include "world.h"
+
+#define SAMPLES 707 /* no multiple of a group */
+#define FEATURES 20
+#define UNITS 40
+#define GROUPS ((SAMPLES + RLM_GROUP - 1) / RLM_GROUP)
+#define MOVES 40
+
+struct wander {
+    relume_dataset *dataset;
+    relume_network *before, *after;
+    struct rlm_strata strata;
+    struct rlm_rng rng;
+    uint64_t draws;
+    size_t shut, some, passed_over;
+};
+
+static float draw(struct wander *w)
+{
+    return (float)rlm_rng_normal(&w->rng, w->draws++);
+}
+
+/* One update: now a small one, now a large one; some units stay as they are. */
+static void move(struct wander *w, uint64_t step)
+{
+    static const float sizes[] = {0.001f, 0.02f, 0.1f, 0.0f};
+    const struct rlm_layer *from = &w->after->layers[0], *to = &w->before->layers[0];
+    memcpy(to->weight, from->weight, UNITS * from->stride * sizeof(float));
+    memcpy(to->bias, from->bias, UNITS * sizeof(float));
+    for (size_t u = 0; u < UNITS; u++) {
+        float size = sizes[(u + step) % 4];
+        for (size_t k = 0; k < FEATURES; k++)
+            from->weight[u * from->stride + k] += size * draw(w);
+        from->bias[u] += size * draw(w);
+    }
+}
+
+static float output(const struct wander *w, const relume_network *network, size_t unit, size_t place)
+{
+    const struct rlm_layer *layer = &network->layers[0];
+    float p = 0.0f;
+    for (size_t k = 0; k < FEATURES; k++)
+        p = fmaf(rlm_inputs_get(&w->strata.layer[0].inputs[0], place, k),
+                 layer->weight[unit * layer->stride + k], p);
+    p += layer->bias[unit];
+    return p > 0.0f ? p : 0.0f;
+}
+
+/* Every output that is there has the bits of the loop; one that is left out is 0. */
+static void check_place(struct wander *w, const relume_network *network, const struct rlm_inputs *inputs,
+                        size_t place)
+{
+    const struct rlm_stratum *layer = &w->strata.layer[1];
+    for (size_t u = 0, k = 0; u < UNITS; u++) {
+        bool there = k < layer->live_count && layer->live[k] == u;
+        float told = there ? rlm_inputs_get(inputs, place, k) : 0.0f;
+        assert_float_equal(told, output(w, network, u, place), 0.0f);
+        k += there;
+    }
+}
+
+static void count_shut(struct wander *w)
+{
+    const struct rlm_ceilings *c = &w->strata.ceilings;
+    for (size_t k = 0; k < w->strata.layer[1].live_count; k++)
+        for (size_t group = 0; group < GROUPS; group++)
+            w->shut += c->ceiling[w->strata.layer[1].live[k] * GROUPS + group] < 0.0f;
+}
+
+/* sway and stretch bound what the update changed at every sample; the groups asked for are computed. */
+static void check_before(struct wander *w)
+{
+    float weight[UNITS];
+    double sway[GROUPS], stretch[GROUPS];
+    uint8_t open[GROUPS];
+    if (!rlm_strata_begin_some(&w->strata, 1))
+        return;
+    struct rlm_live live = rlm_strata_live(&w->strata, RLM_BEFORE);
+    const struct rlm_inputs *then = rlm_strata_at(&w->strata, 1, RLM_BEFORE);
+    for (size_t k = 0; k < live.count; k++)
+        weight[k] = draw(w);
+    for (size_t group = 0; group < GROUPS; group++)
+        open[group] = group % 3 != w->some % 3;
+    rlm_ceilings_compare(&w->strata.ceilings, &live, weight, sway, stretch);
+    rlm_strata_get_some(&w->strata, open);
+    w->some++;
+    for (size_t place = 0; place < SAMPLES; place++) {
+        size_t group = place / RLM_GROUP;
+        double sum = 0.0, plain = 0.0;
+        for (size_t k = 0; k < live.count; k++) {
+            double by = fabs((double)output(w, w->before, live.unit[k], place) -
+                             (double)output(w, w->after, live.unit[k], place));
+            sum += fabs((double)weight[k]) * by;
+            plain += by;
+        }
+        assert_true(sum <= sway[group]);
+        assert_true(plain <= stretch[group]);
+        if (open[group])
+            check_place(w, w->before, then, place);
+        else
+            w->passed_over++;
+    }
+}
+
+static void test_against_loop(void **state)
+{
+    static const size_t widths[] = {FEATURES, UNITS, 12, 3, 0};
+    relume_error error;
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        struct wander w = {.rng = {seed, RLM_RNG_TEST, 3}};
+        w.dataset = world_dataset(*state, SAMPLES, FEATURES, 3, 0, seed);
+        w.before = world_network(*state, widths, RELUME_LOSS_SOFTMAX, seed);
+        w.after = world_network(*state, widths, RELUME_LOSS_SOFTMAX, seed);
+        for (size_t u = 0; u < UNITS; u++)
+            w.after->layers[0].bias[u] = -0.1f * (float)u; /* from lively ones to dead ones */
+        assert_ok(rlm_strata_init(&w.strata, w.after, w.dataset, 2, &error), error);
+        for (uint64_t i = 0, step = 1; i < MOVES; i++, step += 1 + i % 2) {
+            move(&w, step);
+            rlm_strata_move(&w.strata, w.before, w.after, step);
+            const struct rlm_inputs *now = rlm_strata_get(&w.strata, 1, RLM_AFTER);
+            for (size_t place = 0; place < SAMPLES; place++)
+                check_place(&w, w.after, now, place);
+            count_shut(&w);
+            check_before(&w);
+            if (i % 3 != 0)
+                continue;
+            const struct rlm_inputs *then = rlm_strata_get(&w.strata, 1, RLM_BEFORE);
+            for (size_t place = 0; place < SAMPLES; place++)
+                check_place(&w, w.before, then, place);
+        }
+        assert_true(w.shut > 1000 && w.some > MOVES / 4 && w.passed_over > 0);
+        rlm_strata_deinit(&w.strata);
+        relume_network_destroy(w.before);
+        relume_network_destroy(w.after);
+        relume_dataset_destroy(w.dataset);
+    }
+}
+
+static int engine_begin(void **state)
+{
+    *state = world_engine(NULL, 3, NULL);
+    return 0;
+}
+
+static int engine_end(void **state)
+{
+    relume_engine_destroy(*state);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_loop)};
+    return cmocka_run_group_tests(tests, engine_begin, engine_end);
+}
