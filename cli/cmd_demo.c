@@ -2,19 +2,12 @@
  *
  * A screenful. What it says is worked out from the two runs, so that it is true for every seed. Both runs are
  * written to a temporary folder, which is removed. */
-#include <dirent.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "account.h"
 #include "columns.h"
 #include "help.h"
 #include "signals.h"
+#include "temporary.h"
 
-enum { PATH = 4096 };
 enum { EPOCHS = 40, HIDDEN_LAYERS = 2, CURVE = 20 };
 
 static const size_t hidden[HIDDEN_LAYERS] = {128, 64};
@@ -31,27 +24,6 @@ struct act {
     relume_run *run;
 };
 
-/* Removes a folder of files and folders; symbolic links are removed, not followed. */
-static void remove_tree(const char *path)
-{
-    DIR *folder = opendir(path);
-    struct dirent *entry;
-    while (folder && (entry = readdir(folder)) != NULL) {
-        char name[4096];
-        struct stat found;
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
-        if (lstat(name, &found) == 0 && S_ISDIR(found.st_mode))
-            remove_tree(name);
-        else
-            (void)unlink(name);
-    }
-    if (folder)
-        closedir(folder);
-    (void)rmdir(path);
-}
-
 static void keep_loss(void *user, const relume_run_news *news)
 {
     struct act *act = user;
@@ -62,7 +34,7 @@ static void keep_loss(void *user, const relume_run_news *news)
 static relume_status train(const struct cli_program *program, relume_engine *engine, const char *parent,
                            struct act *act, relume_error *error)
 {
-    char path[PATH + 16];
+    char path[CLI_PATH + 16];
     relume_run_options options;
     relume_run_options_default(&options);
     snprintf(path, sizeof path, "%s/%s", parent, act->folder);
@@ -214,21 +186,16 @@ static relume_status play(const struct cli_program *program, relume_engine *engi
 
 int cmd_demo(struct cli_program *program)
 {
-    char parent[PATH];
+    struct cli_temporary folder;
     relume_engine *engine = NULL;
     relume_error error = {0};
-    const char *temporary = getenv("TMPDIR");
-    snprintf(parent, sizeof parent, "%.3900s/relume-demo-XXXXXX",
-             temporary && *temporary ? temporary : "/tmp");
     relume_status status = cli_engine(program, &engine, &error);
-    if (status == RELUME_OK && !mkdtemp(parent)) {
-        int number = errno;
-        status = cli_error(&error, RELUME_IO, "cannot make a temporary folder %.300s: %s", parent,
-                           strerror(number));
-    } else if (status == RELUME_OK) {
+    if (status == RELUME_OK)
+        status = cli_temporary_make(&folder, "demo", &error);
+    if (status == RELUME_OK) {
         cli_signals_catch();
-        status = play(program, engine, parent, &error);
-        remove_tree(parent);
+        status = play(program, engine, folder.path, &error);
+        cli_temporary_remove(&folder);
     }
     relume_engine_destroy(engine);
     if (status == RELUME_INTERRUPTED)
