@@ -45,8 +45,9 @@ static relume_status refuse_names(const struct archive *archive, const char *wan
     for (size_t i = 0; i < rlm_npz_count(archive->npz) && names.length < 200; i++)
         rlm_strbuf_print(&names, i ? ", %s" : "%s", rlm_quote(quoted, rlm_npz_name(archive->npz, i)));
     relume_status status =
-        rlm_refuse_file(archive->error, RELUME_NOT_FOUND, archive->path, "%s; it holds %zu arrays: %s",
-                        wanted, rlm_npz_count(archive->npz), names.text ? names.text : "none");
+        rlm_refuse_file(archive->error, RELUME_NOT_FOUND, archive->path, "%s; it holds %zu array%s: %s",
+                        wanted, rlm_npz_count(archive->npz), rlm_npz_count(archive->npz) == 1 ? "" : "s",
+                        names.text ? names.text : "none");
     rlm_strbuf_deinit(&names);
     return status;
 }

@@ -246,8 +246,10 @@ relume_status rlm_dataset_finish(relume_dataset *dataset, const relume_dataset_o
 {
     RLM_TRY(check_holdout(dataset, options->holdout, error));
     if (options->need_targets && dataset->task == RELUME_UNLABELLED)
-        return rlm_refuse_file(error, RELUME_BAD_DATA, dataset->name,
-                               "has no labels or targets, which are needed here");
+        return rlm_refuse_file(
+            error, RELUME_BAD_DATA, dataset->name,
+            "has no labels or targets, which are needed here; beside images in the IDX format, "
+            "train-labels-idx1-ubyte was expected");
     if (options->holdout > 0)
         RLM_TRY(rlm_dataset_hold_out(dataset, options->holdout, options->seed, error));
     uint64_t features;

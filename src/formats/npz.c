@@ -267,11 +267,14 @@ static relume_status check_member(const struct rlm_npz *npz, const char *place, 
     if ((about->valid & needed) != needed)
         return rlm_refuse_file(error, RELUME_BAD_FORMAT, place, "the archive's directory is incomplete");
     if (about->encryption_method != ZIP_EM_NONE)
-        return rlm_refuse_file(error, RELUME_BAD_DATA, place, "the array is encrypted; it cannot be read");
-    if (about->comp_method != ZIP_CM_STORE && about->comp_method != ZIP_CM_DEFLATE)
         return rlm_refuse_file(error, RELUME_BAD_DATA, place,
-                               "the array is compressed by method %u; stored and deflated arrays are read",
-                               about->comp_method);
+                               "the array is encrypted; save it again without a password");
+    if (about->comp_method != ZIP_CM_STORE && about->comp_method != ZIP_CM_DEFLATE)
+        return rlm_refuse_file(
+            error, RELUME_BAD_DATA, place,
+            "the array is compressed by method %u; stored and deflated arrays are read, as "
+            "numpy.savez and numpy.savez_compressed write them",
+            about->comp_method);
     if (about->comp_size > npz->source->size)
         return rlm_refuse_file(error, RELUME_BAD_FORMAT, place,
                                "%" PRIu64 " compressed bytes are promised, the whole file has %" PRIu64,

@@ -251,8 +251,9 @@ relume_status rlm_stream_expect(const struct rlm_stream *stream, uint64_t bytes,
         return rlm_refuse_at_byte(error, RELUME_BAD_FORMAT, stream->name, stream->most,
                                   "the file ends here: the header promises %llu bytes of %s, %llu are there",
                                   (unsigned long long)bytes, what, (unsigned long long)left);
-    return rlm_refuse_at_byte(
-        error, RELUME_BAD_DATA, stream->name, stream->offset,
-        "the header promises %llu bytes of %s; at most %llu are inflated from a file of this size",
-        (unsigned long long)bytes, what, (unsigned long long)left);
+    return rlm_refuse_at_byte(error, RELUME_BAD_DATA, stream->name, stream->offset,
+                              "the header promises %llu bytes of %s; at most %llu are inflated from a file "
+                              "of this size; if you trust "
+                              "it, expand it with gunzip first",
+                              (unsigned long long)bytes, what, (unsigned long long)left);
 }

@@ -19,7 +19,9 @@ static relume_status refuse_foreign(const struct rlm_history *history, uint64_t 
     rlm_error_clear(error);
     rlm_error_at_file(error, history->sql.path);
     if (application != RLM_HISTORY_APPLICATION)
-        return rlm_error_set(error, RELUME_BAD_FORMAT, "%s is a database, but not the history of a run",
+        return rlm_error_set(error, RELUME_BAD_FORMAT,
+                             "%s is a database, but not the history of a run; a folder was expected that "
+                             "relume train -o has made",
                              history->sql.path);
     return rlm_error_set(error, RELUME_BAD_FORMAT,
                          "%s has format version %llu, this program reads version %d", history->sql.path,
