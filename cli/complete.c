@@ -92,7 +92,7 @@ static void bash_command(FILE *stream, const struct cli_command *command)
     const struct cli_positional *last = command->positionals;
     while (last->name && last[1].name && last[1].kind != CLI_TEXT)
         last++;
-    bash_values(stream, last->name ? last->kind : CLI_TEXT, NULL);
+    bash_values(stream, last->name ? last->kind : CLI_TEXT, ""); /* a positional has no choices */
     fputs(" ;;\n        esac\n        ;;\n", stream);
 }
 
@@ -185,7 +185,7 @@ static void zsh_command(FILE *stream, const struct cli_command *command)
             fprintf(stream, " \\\n            '*:%s:", p->name);
         else
             fprintf(stream, " \\\n            '%d:%s:", place, p->name);
-        zsh_values(stream, p->kind, NULL);
+        zsh_values(stream, p->kind, "");
         fputc('\'', stream);
     }
     fputs("\n        ;;\n", stream);
