@@ -186,7 +186,7 @@ static relume_status play(const struct cli_program *program, relume_engine *engi
 
 int cmd_demo(struct cli_program *program)
 {
-    struct cli_temporary folder;
+    struct cli_temporary folder = {0};
     relume_engine *engine = NULL;
     relume_error error = {0};
     relume_status status = cli_engine(program, &engine, &error);

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Counts the tests of one Meson run: check_count.py BUILD/meson-logs/testlog.json
+"""Counts the tests of one Meson run: check_count.py BUILD/meson-logs/NAME.json
 
 Prints "PASSED FAILED SKIPPED" and then one line for each failure and each skip. A program that speaks TAP counts as its
 tests; any other as one. A line "# skipped: NAME: REASON" in its output makes one of its passed tests a skipped one.

@@ -9,7 +9,7 @@ build_packages=(gcc libc6-dev meson ninja-build pkg-config libjansson-dev libsql
     libcsv-dev librandom123-dev libcmocka-dev libmicrohttpd-dev scdoc)
 check_packages=(git clang libclang-rt-14-dev clang-format clang-tidy cppcheck python3 python3-jsonschema python3-numpy
     python3-torch python3-sklearn libsimde-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
-    dataset-fashion-mnist zsh fish
+    dataset-fashion-mnist zsh fish valgrind
     libbz2-dev liblzma-dev libssl-dev libzstd-dev) # the last line: what linking libzip statically asks for
 
 # packages_install NAME…: installs with apt-get those that are missing. Fails, saying which, where that is not possible.

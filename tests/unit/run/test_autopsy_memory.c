@@ -1,6 +1,6 @@
-/* Every block an autopsy asks its engine for refused in turn, once and from there on. What is for speed alone,
- * the order of the samples and the lists of what is not 0, is done without: the same account. The rest is
- * NO_MEMORY. The faults suite refuses all other allocations of the command as well. */
+/* Every block an autopsy asks its engine for refused in turn, once and from there on. What is for speed
+ * alone, the order of the samples and the lists of what is not 0, is done without: the same account. The rest
+ * is NO_MEMORY. The faults suite refuses all other allocations of the command as well. */
 #include "run_world.h"
 
 static struct world_memory memory;
