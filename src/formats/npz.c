@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zip.h>
+#include <zlib.h> /* Z_MEM_ERROR, which libzip hands on */
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -115,7 +116,7 @@ static relume_status refuse_archive(const struct rlm_npz *npz, zip_error_t *trou
     return status;
 }
 
-static relume_status open_archive(struct rlm_npz *npz, relume_error *error)
+static relume_status try_archive(struct rlm_npz *npz, relume_error *error)
 {
     zip_error_t trouble;
     zip_error_init(&trouble);
@@ -129,6 +130,14 @@ static relume_status open_archive(struct rlm_npz *npz, relume_error *error)
     }
     zip_error_fini(&trouble);
     return RELUME_OK;
+}
+
+/* libzip 1.7.3 says "Not a zip archive" where it was refused memory while looking for the end of one. A
+ * second try finds the archive, or is refused memory at its first step, which libzip says as it is. */
+static relume_status open_archive(struct rlm_npz *npz, relume_error *error)
+{
+    relume_status status = try_archive(npz, error);
+    return status == RELUME_BAD_FORMAT ? try_archive(npz, error) : status;
 }
 
 static int compare_members(const void *left, const void *right)
@@ -231,7 +240,7 @@ size_t rlm_npz_find(const struct rlm_npz *npz, const char *name)
 static relume_status refuse_member(const struct rlm_stream *stream, zip_error_t *trouble, relume_error *error)
 {
     int code = zip_error_code_zip(trouble);
-    if (code == ZIP_ER_MEMORY)
+    if (code == ZIP_ER_MEMORY || (code == ZIP_ER_ZLIB && zip_error_code_system(trouble) == Z_MEM_ERROR))
         return rlm_error_memory(error, 0, "inflating a zip archive");
     return rlm_refuse_at_byte(error, code == ZIP_ER_READ ? RELUME_IO : RELUME_BAD_FORMAT, stream->name,
                               stream->offset, "the array's data in the zip archive are damaged (%s)",

@@ -29,6 +29,14 @@ static size_t allowed(void *caller)
     return 0;
 }
 
+/* libzip 1.7.3 loses the state of a window or of a checksum where it is refused the layer that was to hold it
+ * (zip_source_window_create, zip_source_crc_create). */
+static bool lost_by_libzip(const Dl_info *at, size_t blocks, size_t bytes)
+{
+    return at->dli_fname && strstr(at->dli_fname, "/libzip.so") && blocks == 1 &&
+           (bytes == 160 || bytes == 56);
+}
+
 static void assert_nothing_left(const char *line, size_t call, bool after)
 {
     for (size_t i = 0; i < outcome.left.callers; i++) {
@@ -36,6 +44,8 @@ static void assert_nothing_left(const char *line, size_t call, bool after)
         if (outcome.left.by[i].blocks <= allowed(outcome.left.by[i].caller))
             continue;
         (void)dladdr(outcome.left.by[i].caller, &at);
+        if (lost_by_libzip(&at, outcome.left.by[i].blocks, outcome.left.by[i].bytes))
+            continue;
         fail_msg("relume %s: allocation %zu refused%s: %zu blocks, %zu bytes are left, of %s, %s", line, call,
                  after ? ", and all after it" : "", outcome.left.by[i].blocks, outcome.left.by[i].bytes,
                  at.dli_fname ? at.dli_fname : "?", at.dli_sname ? at.dli_sname : "?");
@@ -178,18 +188,46 @@ static const char *in_root(const char *text)
     return line;
 }
 
+static void write_file(const char *name, const void *bytes, size_t size)
+{
+    char path[128];
+    FILE *file = fopen(run_path(path, name), "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Four images of 2 × 2 and their labels. */
+static void write_idx(void)
+{
+    static const char images[] = {0, 0, 8,  3,  0,  0,  0,  4,  0,  0,  0,  2,  0,  0,  0,  2,
+                                  9, 8, 70, 60, 50, 40, 30, 20, 10, 90, 80, 70, 60, 50, 40, 30};
+    static const char labels[] = {0, 0, 8, 1, 0, 0, 0, 4, 1, 0, 1, 0};
+    char path[128];
+    assert_int_equal(mkdir(run_path(path, "idx"), 0700), 0);
+    write_file("idx/train-images-idx3-ubyte", images, sizeof images);
+    write_file("idx/train-labels-idx1-ubyte", labels, sizeof labels);
+}
+
+static void write_npz(void)
+{
+    char path[256];
+    size_t size;
+    const char *corpus = getenv("RELUME_CORPUS");
+    (void)snprintf(path, sizeof path, "%.200s/npz/deflated", corpus ? corpus : "fuzz/corpus");
+    unsigned char *bytes = world_file(path, &size);
+    write_file("a.npz", bytes, size);
+    free(bytes);
+}
+
 static int prepare(void **state)
 {
+    static const char csv[] = "a,b,price\n1,2,3.5\n4,5,6.5\n7,8,9\n2,1,4\n";
     if (run_setup(state) != 0)
         return -1;
-    char path[200];
-    (void)snprintf(path, sizeof path, "%s/t.csv", run_root);
-    FILE *csv = fopen(path, "w");
-    if (!csv)
-        return -1;
-    (void)fputs("a,b,price\n1,2,3.5\n4,5,6.5\n7,8,9\n2,1,4\n", csv);
-    if (fclose(csv) != 0)
-        return -1;
+    write_file("t.csv", csv, sizeof csv - 1);
+    write_idx();
+    write_npz();
     command_run_well(in_root("train digits --hidden 12,8 --epochs 2 --holdout 20% --threads 2 -o @/run"));
     command_run_well(in_root("predict @/run digits -o @/p.npy --probabilities"));
     command_run_well(in_root("train digits --hidden 12,8 --epochs 1 --lr 3 --threads 2 -o @/dying"));
@@ -205,6 +243,17 @@ static void test_train(void **state)
                 run_path(fresh, "new"));
     refuse_each(in_root("train @/t.csv --target price --standardize --hidden 3 --epochs 1 -o @/new"), false,
                 run_path(fresh, "new"));
+}
+
+static void test_train_on_other_data(void **state)
+{
+    (void)state;
+    char fresh[128];
+    try((struct trial){.line = in_root("inspect @/a.npz"), .fixed = true, .first = 200, .spread = 40});
+    refuse_some(in_root("inspect @/idx --json"), true, NULL);
+    refuse_some(in_root("train @/idx --hidden 3 --epochs 2 --census 1 --warn -o @/new"), false,
+                run_path(fresh, "new"));
+    refuse_some(in_root("forecast @/run --seeds 2 --steps 1"), false, NULL);
 }
 
 static void test_resume(void **state)
@@ -365,6 +414,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_train),
+        cmocka_unit_test(test_train_on_other_data),
         cmocka_unit_test(test_resume),
         cmocka_unit_test(test_census_and_predict),
         cmocka_unit_test(test_inspect_and_report),
