@@ -47,7 +47,9 @@ static struct rlm_update random_update(struct random *r)
 static struct parameters parameters_take(struct random *r, size_t rows, size_t columns, size_t stride)
 {
     enum fill values = random_one_in(r, 2) ? FILL_PLAIN : random_one_in(r, 4) ? FILL_WIDE : FILL_SPARSE;
-    enum fill states = random_one_in(r, 2) ? FILL_PLAIN : random_one_in(r, 8) ? FILL_SPECIAL : FILL_RESTING;
+    static const enum fill kinds[] = {FILL_PLAIN,   FILL_PLAIN,  FILL_PLAIN,
+                                      FILL_RESTING, FILL_SPARSE, FILL_SPECIAL};
+    enum fill states = kinds[random_below(r, sizeof kinds / sizeof *kinds)];
     float *second = weight_matrix(r, states, rows, columns, stride);
     for (size_t i = 0; i < rows * stride; i++)
         second[i] =
@@ -211,9 +213,22 @@ static void shapes(const struct rlm_kernels *kernels, struct random *r, size_t r
     once(kernels, r, 20, 33, 300);
 }
 
+/* Around the heights, blocks and widths of tiles whose update is put off, and the steps between its rows. */
+static void deferred_shapes(const struct rlm_kernels *kernels, struct random *r)
+{
+    static const size_t batches[] = {1, 2, 12, 13, 16, 17, 32, 100, 128, 256},
+                        features[] = {31, 32, 63, 64, 79},
+                        units[] = {5, 6, 7, 11, 12, 13, 23, 25, 131, 132, 133, 137, 138, 139, 270};
+    for (size_t i = 0; i < 150; i++)
+        weights_once(kernels, r, batches[random_below(r, sizeof batches / sizeof *batches)],
+                     features[random_below(r, sizeof features / sizeof *features)],
+                     units[i % (sizeof units / sizeof *units)]);
+}
+
 void check_backward_weights(const struct rlm_kernels *kernels, struct random *r, size_t rounds)
 {
     shapes(kernels, r, rounds, weights_once);
+    deferred_shapes(kernels, r);
     for (size_t i = 0; i < 40 + rounds; i++)
         weights_once(kernels, r, 0, random_dimension(r, 600), 1 + random_below(r, 40));
 }

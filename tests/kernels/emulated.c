@@ -13,7 +13,7 @@
 
 #include "support.h"
 
-/* The three conversions this SIMDe has no stand-in for, by halves. */
+/* The conversions and tests this SIMDe has no stand-in for. */
 static inline __m512i emulated_cvtepu8_epi32(__m128i bytes)
 {
     __m256i halves[2] = {_mm256_cvtepu8_epi32(bytes), _mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8))};
@@ -35,11 +35,33 @@ static inline __m512d emulated_cvtps_pd(__m256 floats)
     return _mm512_loadu_pd(halves);
 }
 
+static inline __mmask16 emulated_testn_epi32_mask(__m512i a, __m512i b)
+{
+    return (__mmask16)~_mm512_test_epi32_mask(a, b);
+}
+
+/* The two classes that the kernels ask for: denormal numbers and −0. */
+static inline __mmask16 emulated_fpclass_ps_mask(__m512 a, int classes)
+{
+    uint32_t bits[16];
+    __mmask16 mask = 0;
+    memcpy(bits, &a, sizeof bits);
+    for (unsigned i = 0; i < 16; i++)
+        if (bits[i] == 0x80000000                    ? classes & 0x04
+            : (bits[i] & 0x7f800000) == 0 && bits[i] ? classes & 0x20
+                                                     : 0)
+            mask |= (__mmask16)(1u << i);
+    return mask;
+}
+
 #undef _mm512_shuffle_f32x4 /* has a stand-in, but not under this name */
 #define _mm512_shuffle_f32x4 simde_mm512_shuffle_f32x4
 #define _mm512_cvtepu8_epi32 emulated_cvtepu8_epi32
 #define _mm512_cvtepi32_ps emulated_cvtepi32_ps
 #define _mm512_cvtps_pd emulated_cvtps_pd
+#define _mm512_testn_epi32_mask emulated_testn_epi32_mask
+#undef _mm512_fpclass_ps_mask /* a macro of Clang's own header */
+#define _mm512_fpclass_ps_mask emulated_fpclass_ps_mask
 
 #define RLM_AVX512_EMULATED
 #define rlm_kernels_avx512 kernels_avx512_emulated

@@ -140,6 +140,11 @@ static inline mask lane_bits(void)
     return vld1q_u32(bits);
 }
 
+static inline mask v_bits_none(vec a, vec b)
+{
+    return vmvnq_u32(vtstq_u32(vreinterpretq_u32_f32(a), vreinterpretq_u32_f32(b)));
+}
+
 static inline unsigned m_bits(mask m)
 {
     return vaddvq_u32(vandq_u32(m, lane_bits()));

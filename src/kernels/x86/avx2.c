@@ -138,6 +138,11 @@ static inline mask v_bits_equal(vec a, vec b)
     return _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
 }
 
+static inline mask v_bits_none(vec a, vec b)
+{
+    return v_bits_equal(_mm256_and_ps(a, b), _mm256_setzero_ps());
+}
+
 static inline unsigned m_bits(mask m)
 {
     return (unsigned)_mm256_movemask_ps(m);

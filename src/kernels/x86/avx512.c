@@ -24,6 +24,7 @@
 #define SIMD_WIDTH 16
 #define TILE_ROWS 14
 #define TILE_PANELS 2
+#define DEFERRED_ROWS 12
 #define BLOCK_ROWS ((size_t)112)
 
 typedef __m512 vec;
@@ -138,6 +139,16 @@ static inline mask v_not_at_most(vec a, vec b)
 static inline mask v_bits_equal(vec a, vec b)
 {
     return _mm512_cmpeq_epi32_mask(_mm512_castps_si512(a), _mm512_castps_si512(b));
+}
+
+static inline mask v_bits_none(vec a, vec b)
+{
+    return _mm512_testn_epi32_mask(_mm512_castps_si512(a), _mm512_castps_si512(b));
+}
+
+static inline mask v_fading(vec a)
+{
+    return _mm512_fpclass_ps_mask(a, 0x24); /* denormal, or −0 */
 }
 
 static inline unsigned m_bits(mask m)
