@@ -73,7 +73,7 @@ static void count_shut(struct wander *w)
     const struct rlm_ceilings *c = &w->strata.ceilings;
     for (size_t k = 0; k < w->strata.layer[1].live_count; k++)
         for (size_t group = 0; group < GROUPS; group++)
-            w->shut += c->ceiling[w->strata.layer[1].live[k] * GROUPS + group] < 0.0f;
+            w->shut += c->ceiling[(size_t)w->strata.layer[1].live[k] * GROUPS + group] < 0.0f;
 }
 
 /* sway and stretch bound what the update changed at every sample; the groups asked for are computed. */
