@@ -324,6 +324,7 @@ static void tell_harm(struct story *story)
     for (size_t i = 0; i < 2; i++) {
         relume_layer layer = relume_network_get_layer(story->side[i].network, at);
         layer.bias[unit % layer.out_features] = bias;
+        relume_trainer_parameters_changed(story->side[i].trainer);
     }
 }
 
