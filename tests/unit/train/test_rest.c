@@ -9,7 +9,7 @@
 #include "train/state.h"
 
 #define SAMPLES 150
-#define FEATURES 72 /* enough weights to be watched */
+#define FEATURES 24
 #define UNITS 64
 
 struct training {
@@ -19,7 +19,7 @@ struct training {
     relume_census *census;
 };
 
-static relume_trainer_options options_of(relume_optimizer optimizer, double rate, int dense)
+static relume_trainer_options options_of(relume_optimizer optimizer, double rate)
 {
     relume_trainer_options options;
     relume_trainer_options_default(&options);
@@ -27,7 +27,7 @@ static relume_trainer_options options_of(relume_optimizer optimizer, double rate
     options.learning_rate = rate;
     options.batch_size = 20; /* 8 steps an epoch, the last of 10 samples */
     options.epochs = 400;
-    options.dense = dense;
+    options.dense = -1; /* so small a network would not be watched */
     return options;
 }
 
@@ -138,11 +138,11 @@ static void test_bytes(void **state)
         for (size_t l = 0; l < count; l++) {
             if (strcmp(levels[l], "ref") == 0 && settings[s].optimizer != RELUME_MOMENTUM)
                 continue; /* slow, and the rest is the same at every level */
-            relume_trainer_options options = options_of(settings[s].optimizer, settings[s].rate, 0);
+            relume_trainer_options options = options_of(settings[s].optimizer, settings[s].rate);
             size_t epochs_only = 0, counted = 0, lost = 0, none = 0;
             options.warmup = 3;
-            compare(levels[l], 1, &options, 240, 0, &epochs_only, &none);
-            compare(levels[l], 3, &options, 240, 5, &counted, &lost);
+            compare(levels[l], 1, &options, 160, 0, &epochs_only, &none);
+            compare(levels[l], 3, &options, 160, 5, &counted, &lost);
             if (epochs_only == 0 || counted <= epochs_only)
                 fail_msg("%s, %s: %zu units were left out of steps by epochs, %zu with censuses", levels[l],
                          relume_optimizer_name(settings[s].optimizer), epochs_only, counted);
@@ -167,14 +167,14 @@ static void test_sleep(void **state)
                 continue; /* slow, and the rest is the same at every level */
             bool adam = optimizers[o] == RELUME_ADAM || optimizers[o] == RELUME_ADAMW;
             relume_engine *engine = world_engine(levels[l], 2, NULL);
-            relume_trainer_options options = options_of(optimizers[o], adam ? 0.05 : 0.2, 0), dense;
+            relume_trainer_options options = options_of(optimizers[o], adam ? 0.05 : 0.2), dense;
             options.momentum = options.beta1 =
                 0.5; /* what is left of a gradient is denormal after 130 steps */
             dense = options;
             dense.dense = 1;
             struct training a = training_begin(engine, &options), b = training_begin(engine, &dense);
             size_t most = 0;
-            for (size_t round = 0; round < 16; round++) {
+            for (size_t round = 0; round < 12; round++) {
                 step(&a, 29);
                 step(&b, 29);
                 most = rlm_size_max(most, a.trainer->rest.sleepers);
@@ -196,15 +196,15 @@ static void test_sleep(void **state)
 static void test_never(void **state)
 {
     (void)state;
-    relume_trainer_options options = options_of(RELUME_SGD, 1.5, 0);
+    relume_trainer_options options = options_of(RELUME_SGD, 1.5);
     size_t out = 0, lost = 0;
     options.weight_decay = 0.001;
     compare(NULL, 1, &options, 200, 0, &out, &lost);
-    options = options_of(RELUME_ADAM, 0.05, 0);
+    options = options_of(RELUME_ADAM, 0.05);
     options.clip_norm = 0.5;
     compare(NULL, 1, &options, 200, 0, &out, &lost);
     assert_int_equal(out, 0);
-    options = options_of(RELUME_SGD, 30, 0);
+    options = options_of(RELUME_SGD, 30);
     options.clip_norm = 0.5;
     compare(NULL, 1, &options, 200, 0, &out, &lost);
     assert_true(out > 0);
@@ -215,7 +215,7 @@ static void test_written(void **state)
 {
     (void)state;
     relume_engine *engine = world_engine(NULL, 1, NULL);
-    relume_trainer_options options = options_of(RELUME_SGD, 1.5, 0), dense = options;
+    relume_trainer_options options = options_of(RELUME_SGD, 1.5), dense = options;
     dense.dense = 1;
     struct training a = training_begin(engine, &options), b = training_begin(engine, &dense);
     step(&a, 200);
@@ -241,7 +241,7 @@ static void test_rested(void **state)
 {
     (void)state;
     relume_engine *engine = world_engine(NULL, 1, NULL);
-    relume_trainer_options options = options_of(RELUME_ADAM, 0.05, 0);
+    relume_trainer_options options = options_of(RELUME_ADAM, 0.05);
     struct training t = training_begin(engine, &options);
     size_t stride = t.network->layers[0].stride, agree = 0;
     float *before = malloc(UNITS * stride * sizeof *before);
