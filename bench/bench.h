@@ -30,4 +30,32 @@ static inline void sort(double *value, size_t count)
     qsort(value, count, sizeof *value, compare_doubles);
 }
 
+/* A network of this data set's features and outputs, with the default initial weights. */
+static inline relume_network *network_of(relume_engine *engine, const relume_dataset *dataset,
+                                         size_t hidden_layers, const size_t *hidden)
+{
+    relume_network_options shape;
+    relume_network *network = NULL;
+    relume_network_options_default(&shape);
+    shape.in_features = relume_dataset_get_features(dataset);
+    shape.hidden_layers = hidden_layers;
+    shape.hidden = hidden;
+    shape.out_features = relume_dataset_get_outputs(dataset);
+    shape.dataset = dataset;
+    check(relume_network_create(engine, &shape, &network, &error));
+    return network;
+}
+
+/* Plain SGD for as many steps as a bench may want, at a rate that kills nobody. */
+static inline relume_trainer_options plain_training(size_t batch)
+{
+    relume_trainer_options options;
+    relume_trainer_options_default(&options);
+    options.optimizer = RELUME_SGD;
+    options.learning_rate = 0.01;
+    options.batch_size = batch;
+    options.epochs = 1000000;
+    return options;
+}
+
 #endif

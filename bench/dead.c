@@ -41,25 +41,13 @@ static struct side sides[] = {
 static void side_begin(struct side *side, relume_engine *engine, const relume_dataset *dataset)
 {
     static const size_t hidden[] = {WIDTH, WIDTH};
-    relume_network_options shape;
-    relume_trainer_options options;
+    relume_trainer_options options = plain_training(128);
     relume_census *census = NULL;
-    relume_network_options_default(&shape);
-    shape.in_features = relume_dataset_get_features(dataset);
-    shape.hidden_layers = 2;
-    shape.hidden = hidden;
-    shape.out_features = 10;
-    shape.dataset = dataset;
-    check(relume_network_create(engine, &shape, &side->network, &error));
+    side->network = network_of(engine, dataset, 2, hidden);
     for (size_t l = 0; l < 2; l++)
         for (size_t n = 0; n < WIDTH; n++)
             if (n % side->alive_every != 0)
                 side->network->layers[l].bias[n] = -1e6F;
-    relume_trainer_options_default(&options);
-    options.optimizer = RELUME_SGD;
-    options.learning_rate = 0.01;
-    options.batch_size = 128;
-    options.epochs = 1000;
     options.dense = side->dense;
     check(relume_trainer_create(side->network, dataset, &options, &side->trainer, &error));
     check(relume_census_create(side->network, dataset, RELUME_SPLIT_TRAIN, NULL, &census, &error));

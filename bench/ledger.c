@@ -101,23 +101,10 @@ static bool bench(relume_engine *engine, const relume_dataset *images, const str
 {
     relume_dataset *small = net->features == 64 ? shrink(engine, images) : NULL;
     const relume_dataset *dataset = small ? small : images;
-    relume_network_options options;
-    relume_network *network = NULL;
+    relume_network *network = network_of(engine, dataset, net->hidden_layers, net->hidden);
+    relume_trainer_options training = plain_training(net->batch);
     struct trial trial = {0};
     double ratio[PAIRS_MAX];
-    relume_network_options_default(&options);
-    options.in_features = net->features;
-    options.hidden_layers = net->hidden_layers;
-    options.hidden = net->hidden;
-    options.out_features = 10;
-    options.dataset = dataset;
-    check(relume_network_create(engine, &options, &network, &error));
-    relume_trainer_options training;
-    relume_trainer_options_default(&training);
-    training.optimizer = RELUME_SGD;
-    training.learning_rate = 0.01;
-    training.batch_size = net->batch;
-    training.epochs = 1000000;
     check(relume_trainer_create(network, dataset, &training, &trial.trainer, &error));
     check(rlm_ledger_init(&trial.ledger, network, true, &error));
     size_t pairs = measure(&trial, ratio);

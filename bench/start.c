@@ -32,20 +32,9 @@ static void tell(const char *stage)
 static void first_step(relume_engine *engine, const relume_dataset *dataset)
 {
     static const size_t hidden[] = {512, 512};
-    relume_network_options shape;
-    relume_trainer_options training;
-    relume_network *network = NULL;
+    relume_network *network = network_of(engine, dataset, 2, hidden);
+    relume_trainer_options training = plain_training(128);
     relume_trainer *trainer = NULL;
-    relume_network_options_default(&shape);
-    relume_trainer_options_default(&training);
-    shape.in_features = relume_dataset_get_features(dataset);
-    shape.hidden_layers = 2;
-    shape.hidden = hidden;
-    shape.out_features = relume_dataset_get_outputs(dataset);
-    shape.dataset = dataset;
-    training.optimizer = RELUME_SGD;
-    training.batch_size = 128;
-    check(relume_network_create(engine, &shape, &network, &error));
     check(relume_trainer_create(network, dataset, &training, &trainer, &error));
     tell("network and trainer");
     check(relume_trainer_step(trainer, &error));

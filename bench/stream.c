@@ -62,21 +62,9 @@ static relume_dataset *load(relume_engine *engine, const char *stream, char **ar
 static relume_trainer *trainer_of(relume_engine *engine, const relume_dataset *dataset, const struct net *net,
                                   relume_network **network)
 {
-    relume_network_options shape;
-    relume_trainer_options training;
+    relume_trainer_options training = plain_training(net->batch);
     relume_trainer *trainer = NULL;
-    relume_network_options_default(&shape);
-    shape.in_features = relume_dataset_get_features(dataset);
-    shape.hidden_layers = net->hidden_layers;
-    shape.hidden = net->hidden;
-    shape.out_features = relume_dataset_get_outputs(dataset);
-    shape.dataset = dataset;
-    check(relume_network_create(engine, &shape, network, &error));
-    relume_trainer_options_default(&training);
-    training.optimizer = RELUME_SGD;
-    training.learning_rate = 0.01;
-    training.batch_size = net->batch;
-    training.epochs = 1000000;
+    *network = network_of(engine, dataset, net->hidden_layers, net->hidden);
     check(relume_trainer_create(*network, dataset, &training, &trainer, &error));
     return trainer;
 }

@@ -24,9 +24,8 @@ struct relume_census {
      * last count still holds for a unit that was dead in it. Such a unit is left out. A count sets all to 0
      */
     uint8_t *known;
-    uint32_t *asked; /* [units of the first hidden layer]: those left in */
-    bool counted;    /* there has been a count, */
-    uint64_t step;   /* after this many updates: set by rlm_count_between (run/counting.h) alone */
+    bool counted;  /* there has been a count, */
+    uint64_t step; /* after this many updates: set by rlm_count_between (run/counting.h) alone */
     uint64_t samples;
     double loss, accuracy; /* NaN where there is none */
     bool has_loss;

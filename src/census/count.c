@@ -35,7 +35,6 @@ static void layout(struct rlm_arena *arena, relume_census *census)
     }
     size_t first = census->layers > 0 ? census->network->layers[0].out_features : 0;
     census->known = rlm_arena_take(arena, first, sizeof *census->known);
-    census->asked = rlm_arena_take(arena, first, sizeof *census->asked);
 }
 
 /* The part of creation that stored and counted censuses share. NULL: no memory, and the error says so. */
@@ -149,13 +148,8 @@ static void census_begin(relume_census *census)
     rlm_pass_reset(&census->pass);
     for (size_t l = 0; l < census->layers; l++)
         memset(census->layer[l].active, 0, census->layer[l].account.units * sizeof *census->layer[l].active);
-    if (census->layers == 0)
-        return;
-    size_t asked = 0;
-    for (size_t u = 0; u < census->layer[0].account.units; u++)
-        if (!census->known[u])
-            census->asked[asked++] = (uint32_t)u;
-    rlm_pass_ask(&census->pass, 0, census->asked, asked);
+    if (census->layers > 0)
+        rlm_pass_leave_out(&census->pass, 0, census->known);
 }
 
 static void add_active(relume_census *census)

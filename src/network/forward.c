@@ -31,8 +31,10 @@ static void layer_layout(struct rlm_arena *arena, struct rlm_pass_layer *layer, 
         layer->gates = rlm_arena_take(arena, elements / RLM_LANES, sizeof(uint16_t));
     if (wants & RLM_PASS_ACTIVE)
         layer->active = rlm_arena_take(arena, units, sizeof(uint32_t));
-    if (wants & RLM_PASS_LIVE)
+    if (wants & RLM_PASS_LIVE) {
         layer->live = rlm_arena_take(arena, units, sizeof(uint32_t));
+        layer->asked = rlm_arena_take(arena, units, sizeof(uint32_t));
+    }
     if (wants & RLM_PASS_MARGIN)
         layer->margin = rlm_arena_take(arena, units, sizeof(float));
     if (wants & RLM_PASS_SUM)
@@ -195,24 +197,29 @@ static bool list_pays(const struct rlm_pass *pass, size_t live, size_t units)
     return live * 16 <= units * (pass->capacity > 64 ? 15 : 12);
 }
 
-void rlm_pass_ask(struct rlm_pass *pass, size_t layer, const uint32_t *units, size_t count)
+/* What a unit that is not worked out is to hold, in every panel that a batch may reach. */
+static void unit_clear(const struct rlm_pass *pass, struct rlm_pass_layer *layer, size_t units, size_t n)
+{
+    layer->active[n] = 0;
+    for (size_t panel = 0; panel < rlm_divide_up(pass->capacity, RLM_LANES); panel++) {
+        memset(layer->z + (panel * units + n) * RLM_LANES, 0, RLM_LANES * sizeof *layer->z);
+        if (layer->gates)
+            layer->gates[panel * units + n] = 0;
+    }
+}
+
+void rlm_pass_leave_out(struct rlm_pass *pass, size_t layer, const uint8_t *out)
 {
     struct rlm_pass_layer *kept = &pass->layer[layer];
-    size_t all = pass->network->layers[layer].out_features, panels = rlm_divide_up(pass->capacity, RLM_LANES);
-    kept->asked = list_pays(pass, count, all) ? units : NULL;
-    kept->asked_count = count;
-    for (size_t n = 0, i = 0; kept->asked && n < all; n++) {
-        if (i < count && units[i] == n) {
-            i++;
-            continue;
-        }
-        kept->active[n] = 0;
-        for (size_t panel = 0; panel < panels; panel++) {
-            memset(kept->z + (panel * all + n) * RLM_LANES, 0, RLM_LANES * sizeof *kept->z);
-            if (kept->gates)
-                kept->gates[panel * all + n] = 0;
-        }
-    }
+    size_t units = pass->network->layers[layer].out_features;
+    kept->asked_count = 0;
+    for (size_t n = 0; n < units; n++)
+        if (!out[n])
+            kept->asked[kept->asked_count++] = (uint32_t)n;
+    kept->asks = list_pays(pass, kept->asked_count, units);
+    for (size_t n = 0; kept->asks && n < units; n++)
+        if (out[n])
+            unit_clear(pass, kept, units, n);
 }
 
 /* Sorts a layer's units by whether the batch opened them. Whether that pays is asked of a whole batch, so
@@ -259,7 +266,7 @@ static bool layer_forward(struct rlm_pass *pass, size_t index)
     const struct rlm_pass_layer *below = index > 0 ? kept - 1 : NULL;
     bool listed = below && below->listed;
     size_t steps = listed ? below->live_count : layer->in_features;
-    size_t units = kept->asked ? kept->asked_count : layer->out_features;
+    size_t units = kept->asks ? kept->asked_count : layer->out_features;
     struct forward_region region = {
         .kernels = network->kernels,
         .arguments = {.batch = pass->batch,
@@ -270,7 +277,7 @@ static bool layer_forward(struct rlm_pass *pass, size_t index)
                       .stride = layer->stride,
                       .inputs = listed ? below->live : NULL,
                       .input_count = steps,
-                      .units = kept->asked,
+                      .units = kept->asks ? kept->asked : NULL,
                       .unit_count = units,
                       .bias = layer->bias,
                       .z = kept->z,

@@ -35,9 +35,10 @@ struct rlm_pass_layer {
     uint32_t *live; /* [out_features]: the units that some sample of this batch opened, ascending, then those
                        that none did, ascending */
     size_t live_count;
-    bool listed;           /* leaving out the others pays */
-    const uint32_t *asked; /* [asked_count]: see rlm_pass_ask; NULL: all */
+    bool listed;     /* leaving out the others pays */
+    uint32_t *asked; /* [asked_count]: the units to work out, ascending, where leaving out the others pays */
     size_t asked_count;
+    bool asks;
     double *sum; /* [out_features][16]: lane b % 16 holds the samples at place b of their batch, in order */
 };
 
@@ -79,11 +80,11 @@ void rlm_pass_deinit(struct rlm_pass *pass);
 /* Sets every margin to −infinity and every sum to 0, as they are after rlm_pass_init. */
 void rlm_pass_reset(struct rlm_pass *pass);
 
-/* From now on layer `layer` works out only the `count` units of the list (ascending; the caller keeps it);
- * the others, which no sample that is to be run opens, keep an activation of 0. Where so few can be left out
- * that it does not pay, all are worked out. For a layer with RLM_PASS_ACTIVE; a margin or sum of the others
- * stays as it is. A list of all units, or a pass that was just made, leaves out none. */
-void rlm_pass_ask(struct rlm_pass *pass, size_t layer, const uint32_t *units, size_t count);
+/* From now on layer `layer`, one with RLM_PASS_LIVE, leaves out the units that `out` marks ([units], read
+ * now): no sample that is to be run opens them, and they keep an activation of 0. Where so few can be left
+ * out that it does not pay, all are worked out. A margin or sum of the others stays as it is. A new pass
+ * leaves out none. */
+void rlm_pass_leave_out(struct rlm_pass *pass, size_t layer, const uint8_t *out);
 
 /* Runs a batch of 1 to capacity samples, whose feature count is the network's. False when a pre-activation is
  * not finite: the pass stops after that layer, and `fault` (may be NULL) tells its first unit and that unit's

@@ -64,7 +64,7 @@ static size_t awake_list(const struct rlm_backward *backward, const uint32_t *de
     size_t awake = 0;
     for (size_t i = 0; i < count; i++)
         /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): listed units have a list */
-        if (!backward->asleep[dead[i]])
+        if (backward->slept[dead[i]] == 0)
             backward->awake[awake++] = dead[i];
     return awake;
 }
@@ -81,7 +81,7 @@ static void dead_weights(const struct rlm_backward *backward, const struct rlm_p
         return;
     const uint32_t *units = kept->live + kept->live_count;
     size_t count = layer->out_features - kept->live_count;
-    if (index == 0 && backward->asleep) {
+    if (index == 0 && backward->slept) {
         count = awake_list(backward, units, count);
         units = backward->awake;
     }

@@ -25,7 +25,7 @@ struct rlm_backward {
     /* of the first layer's units that the pass lists as dead; all the caller's */
     uint8_t *motion;       /* [units]: set to an enum rlm_motion; NULL: not wanted */
     float rest_limit;      /* for RLM_MOTION_ENDED */
-    const uint8_t *asleep; /* [units]: 1 where nothing at all is to be done for the unit; NULL: none */
+    const uint64_t *slept; /* [units]: not 0 where nothing at all is to be done for the unit; NULL: for all */
     /* private */
     uint32_t *awake; /* [units of the first layer] */
     float *dz[2];    /* sample panels [batch, widest layer], taking turns */

@@ -9,21 +9,9 @@ void rlm_rest_layout(struct rlm_arena *arena, struct rlm_rest *rest, size_t unit
     rest->stirred = rlm_arena_take(arena, units, sizeof *rest->stirred);
     rest->motion = rlm_arena_take(arena, units, sizeof *rest->motion);
     rest->proved = rlm_arena_take(arena, units, sizeof *rest->proved);
-    rest->asked = rlm_arena_take(arena, units, sizeof *rest->asked);
-    rest->asleep = rlm_arena_take(arena, units, sizeof *rest->asleep);
     rest->slept = rlm_arena_take(arena, units, sizeof *rest->slept);
     rest->sleeper = rlm_arena_take(arena, units, sizeof *rest->sleeper);
     rest->missed = rlm_arena_take(arena, units, sizeof *rest->missed);
-}
-
-/* Tells the pass which units to work out. */
-static void ask(struct rlm_rest *rest, struct rlm_pass *pass)
-{
-    size_t count = 0;
-    for (size_t n = 0; n < rest->units; n++)
-        if (!rest->proved[n])
-            rest->asked[count++] = (uint32_t)n;
-    rlm_pass_ask(pass, 0, rest->asked, count);
 }
 
 void rlm_rest_forget(struct rlm_rest *rest, struct rlm_pass *pass, uint64_t step)
@@ -31,18 +19,11 @@ void rlm_rest_forget(struct rlm_rest *rest, struct rlm_pass *pass, uint64_t step
     for (size_t n = 0; n < rest->units; n++) {
         rest->stirred[n] = step;
         rest->proved[n] = 0;
-        rest->asleep[n] = 0;
+        rest->slept[n] = 0;
     }
     rest->sleepers = 0;
     if (rest->units > 0)
-        ask(rest, pass);
-}
-
-static void fall_asleep(struct rlm_rest *rest, size_t unit, uint64_t step)
-{
-    rest->asleep[unit] = 1;
-    rest->slept[unit] = step;
-    rest->sleepers++;
+        rlm_pass_leave_out(pass, 0, rest->proved);
 }
 
 void rlm_rest_note(struct rlm_rest *rest, struct rlm_pass *pass, uint64_t step, bool still)
@@ -52,8 +33,10 @@ void rlm_rest_note(struct rlm_rest *rest, struct rlm_pass *pass, uint64_t step, 
     for (size_t n = 0; n < rest->units; n++) {
         /* a unit that was not left out of the backward pass was moved along with the living */
         bool coasts = !still && layer->listed && layer->active[n] == 0;
-        if (coasts && rest->motion[n] == RLM_MOTION_ENDED && rest->proved[n] && !rest->asleep[n])
-            fall_asleep(rest, n, step);
+        if (coasts && rest->motion[n] == RLM_MOTION_ENDED && rest->proved[n] && rest->slept[n] == 0) {
+            rest->slept[n] = step;
+            rest->sleepers++;
+        }
         if (coasts ? rest->motion[n] != RLM_MOTION_MOVED : still && layer->active[n] == 0)
             continue;
         rest->stirred[n] = step;
@@ -61,7 +44,7 @@ void rlm_rest_note(struct rlm_rest *rest, struct rlm_pass *pass, uint64_t step, 
         rest->proved[n] = 0;
     }
     if (lost)
-        ask(rest, pass);
+        rlm_pass_leave_out(pass, 0, rest->proved);
 }
 
 void rlm_rest_note_epoch(struct rlm_rest *rest, struct rlm_pass *pass, uint64_t first)
@@ -72,7 +55,7 @@ void rlm_rest_note_epoch(struct rlm_rest *rest, struct rlm_pass *pass, uint64_t 
         rest->proved[n] |= rest->stirred[n] < first;
     }
     if (found)
-        ask(rest, pass);
+        rlm_pass_leave_out(pass, 0, rest->proved);
 }
 
 void rlm_rest_note_dead(struct rlm_rest *rest, struct rlm_pass *pass, const uint8_t *dead)
@@ -80,7 +63,7 @@ void rlm_rest_note_dead(struct rlm_rest *rest, struct rlm_pass *pass, const uint
     for (size_t n = 0; n < rest->units; n++)
         rest->proved[n] |= dead[n] != 0;
     if (rest->units > 0)
-        ask(rest, pass);
+        rlm_pass_leave_out(pass, 0, rest->proved);
 }
 
 struct decay_region {
@@ -112,10 +95,10 @@ void rlm_rest_wake(struct rlm_rest *rest, const relume_network *network, const s
     if (rest->sleepers == 0)
         return;
     for (size_t n = 0, i = 0; n < rest->units; n++)
-        if (rest->asleep[n]) {
+        if (rest->slept[n] > 0) {
             rest->sleeper[i] = (uint32_t)n;
             rest->missed[i++] = step - rest->slept[n];
-            rest->asleep[n] = 0;
+            rest->slept[n] = 0;
         }
     bool adam = first->weight.kind == RLM_UPDATE_ADAM || first->weight.kind == RLM_UPDATE_ADAMW;
     float keep = adam ? first->weight.beta1 : first->weight.momentum;

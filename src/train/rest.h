@@ -25,9 +25,7 @@ struct rlm_rest {
         *stirred;    /* [units]: the last update whose batch opened the unit, or which may have changed it */
     uint8_t *motion; /* [units]: the backward pass notes here what became of units without a gradient */
     uint8_t *proved; /* [units]: no sample of the training split opens the unit as it is now */
-    uint32_t *asked; /* [units]: those not proved, ascending */
-    uint8_t *asleep; /* [units]: proved, and its states stand as they were */
-    uint64_t *slept; /* [units]: after this many updates */
+    uint64_t *slept; /* [units]: the update since which its states stand as they were; 0: the unit is awake */
     size_t sleepers; /* how many are asleep */
     uint32_t *sleeper; /* [units], to list them, and [units]: how many updates each has missed */
     uint64_t *missed;

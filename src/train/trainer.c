@@ -220,7 +220,7 @@ static relume_status trainer_allocate(relume_trainer *trainer, const relume_trai
         return rlm_error_memory(error, bytes, "the optimizer's state and the order of samples");
     trainer_layout(&trainer->arena, trainer, options);
     trainer->backward.motion = trainer->rest.motion;
-    trainer->backward.asleep = trainer->rest.asleep;
+    trainer->backward.slept = trainer->rest.slept;
     trainer->backward.rest_limit = rlm_optimizer_rest_limit(&trainer->options);
     updates_connect(trainer);
     views_connect(trainer);

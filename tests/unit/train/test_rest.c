@@ -63,7 +63,7 @@ static void step(struct training *t, size_t count)
 static size_t left_out(const struct training *t)
 {
     const struct rlm_pass_layer *layer = &t->trainer->pass.layer[0];
-    return layer->asked ? UNITS - layer->asked_count : 0;
+    return layer->asks ? UNITS - layer->asked_count : 0;
 }
 
 /* The optimizer states of both, to the byte. */
