@@ -11,6 +11,7 @@ import pathlib
 import struct
 import sys
 import zipfile
+import zlib
 
 import numpy
 
@@ -24,6 +25,12 @@ def put(target, name, data):
 
 def squeeze(data):
     return gzip.compress(data, mtime=0)
+
+
+def full_header(member):
+    """A gzip member as squeeze makes it, with all that may stand in a header."""
+    head = member[:3] + b"\x1e" + member[4:10] + b"\x05\x00extra" + b"name\0" + b"a comment\0"
+    return head + struct.pack("<H", zlib.crc32(head) & 0xffff) + member[10:]
 
 
 def npy(array, version=None):
@@ -101,7 +108,9 @@ def texts():
     put("csv", "gzipped", b"\x02" + squeeze(table))
     for name, data in {"one": squeeze(table), "two": squeeze(b"one") + squeeze(b"two"), "plain": table,
                        "filled": squeeze(b"x") + bytes(20), "zeros": squeeze(bytes(3000)),
-                       "bomb": squeeze(bytes(9000))}.items():
+                       "bomb": squeeze(bytes(9000)),
+                       "header": full_header(squeeze(table)), "flags": b"\x1f\x8b\x08\xff" + squeeze(table)[4:],
+                       "coded": squeeze(bytes(i * i % 251 for i in range(3000)))}.items():
         put("gzip", name, b"\x02" + data)
 
 

@@ -7,6 +7,7 @@ export LC_ALL=C.UTF-8
 
 build_packages=(gcc libc6-dev meson ninja-build pkg-config libjansson-dev libsqlite3-dev zlib1g-dev libzip-dev
     libcsv-dev librandom123-dev libcmocka-dev libmicrohttpd-dev scdoc)
+[ "$(uname -m)" != x86_64 ] || build_packages+=(libisal-dev) # docs/dependencies.md tells why on x86-64 only
 check_packages=(git clang libclang-rt-14-dev clang-format clang-tidy cppcheck python3 python3-jsonschema python3-numpy
     python3-torch python3-sklearn libsimde-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
     dataset-fashion-mnist zsh fish valgrind
