@@ -1,6 +1,7 @@
-/* See features.h. Arrays that stand in their files as they are kept are read in pieces by all threads.
- * Compressed ones take one thread each; another, if it has nothing better to do, asks the system for the
- * block's pages ahead of them, for clearing those is a fifth of what inflating costs. */
+/* See features.h. Arrays that stand in their files as they are kept are read in pieces by all threads, each
+ * into pages that were asked for together. Compressed ones take one thread each; another, if it has nothing
+ * better to do, asks the system for the block's pages ahead of them, for clearing those is a fifth of what
+ * inflating costs. */
 #define _DEFAULT_SOURCE /* madvise */
 #include "data/features.h"
 
@@ -32,6 +33,23 @@ struct block {
     size_t parts;
 };
 
+/* Makes pages be there before they are written to, which is cheaper at once than one at a time; contents
+ * stay. False where the system cannot: then they come when they are touched. */
+static bool populate(char *from, size_t size)
+{
+#ifdef MADV_POPULATE_WRITE
+    long page = sysconf(_SC_PAGESIZE);
+    if (page <= 0)
+        return false;
+    size_t mask = (size_t)page - 1, ahead = -(uintptr_t)from & mask;
+    return size > ahead + mask && madvise(from + ahead, (size - ahead) & ~mask, MADV_POPULATE_WRITE) == 0;
+#else
+    (void)from;
+    (void)size;
+    return false;
+#endif
+}
+
 static void fill_whole(struct filling *filling)
 {
     filling->status = rlm_array_fill(filling->array, filling->to, &filling->error);
@@ -41,29 +59,20 @@ static void fill_whole(struct filling *filling)
 static void fill_piece(struct filling *filling, size_t piece)
 {
     size_t begin = piece * PIECE, size = rlm_size_min(PIECE, filling->array->bytes - begin);
+    (void)populate(filling->to + begin, size);
     if (rlm_array_fill_part(filling->array, begin, filling->to + begin, size, NULL) != RELUME_OK)
         atomic_store(&filling->failed, true);
 }
 
-/* Makes the pages of an array that is being inflated be there before they are written to; contents stay. */
+/* The pages of an array that is being inflated. */
 static void fetch_pages(struct filling *filling)
 {
-#ifdef MADV_POPULATE_WRITE
-    long page = sysconf(_SC_PAGESIZE);
-    if (page <= 0)
-        return;
-    size_t mask = (size_t)page - 1;
-    char *at = filling->to + (-(uintptr_t)filling->to & mask);
-    char *end = filling->to + filling->array->bytes;
-    while (at < end && !atomic_load(&filling->done)) {
-        size_t size = rlm_size_min(PIECE, (size_t)(end - at)) & ~mask;
-        if (size == 0 || madvise(at, size, MADV_POPULATE_WRITE) != 0)
-            return; /* an older kernel: they come when they are touched */
-        at += size;
+    size_t at = 0, size = PIECE;
+    for (; at < filling->array->bytes && !atomic_load(&filling->done); at += size) {
+        size = rlm_size_min(PIECE, filling->array->bytes - at);
+        if (!populate(filling->to + at, size))
+            return;
     }
-#else
-    (void)filling;
-#endif
 }
 
 /* Tasks are the pieces of each part, and, beyond those, the pages of each part. */
