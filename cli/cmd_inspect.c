@@ -8,6 +8,7 @@
 
 #include "account.h"
 #include "columns.h"
+#include "inspect.h"
 
 /* Models */
 
@@ -386,7 +387,9 @@ static relume_status open_subject(const struct cli_program *program, relume_engi
     subject->kind = "data";
     cli_data_options(program->args, &options);
     options.need_targets = 0;
-    return relume_dataset_load(engine, path, &options, &subject->dataset, error);
+    relume_status status = relume_dataset_load(engine, path, &options, &subject->dataset, error);
+    return status == RELUME_NOT_FOUND && strcmp(error->file, path) == 0 ? cli_refuse_folder(path, error)
+                                                                        : status;
 }
 
 static relume_status print_json(const struct cli_program *program, const struct subject *subject,

@@ -29,12 +29,17 @@ static relume_status status_of(int code)
     }
 }
 
+static const char expected[] = "; the history of a run was expected, an SQLite database that relume train -o "
+                               "has made: put a copy of it back, or train into another folder";
+
 static relume_status failure(struct rlm_sql *sql, int code, relume_error *error)
 {
     const char *detail = sql->handle ? sqlite3_errmsg(sql->handle) : sqlite3_errstr(code);
+    int kind = code & 0xff;
     rlm_error_clear(error);
     rlm_error_at_file(error, sql->path);
-    return rlm_error_set(error, status_of(code), "%s: %s", sql->path, detail);
+    return rlm_error_set(error, status_of(code), "%.400s: %s%s", sql->path, detail,
+                         kind == SQLITE_NOTADB || kind == SQLITE_CORRUPT ? expected : "");
 }
 
 static int open_handle(struct rlm_sql *sql, const char *path, int flags)

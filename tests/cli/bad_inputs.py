@@ -762,7 +762,22 @@ def run_with_history_of_another_program(folder):
 @case
 def run_is_a_folder_of_other_things(folder):
     (folder / "old").mkdir()
-    (folder / "old/notes.txt").write_text("not a run")
+    for name in ("notes.txt", "b.png", "c.png", "a.png", "d.png"):
+        (folder / "old" / name).write_text("not a run")
+    return ["inspect", "old"]
+
+
+@case
+def run_is_an_empty_folder(folder):
+    (folder / "old").mkdir()
+    return ["inspect", "old"]
+
+
+@case
+def run_is_a_folder_of_runs(folder):
+    for name in ("rate-0.2", "rate-0.1"):
+        (folder / "old" / name).mkdir(parents=True)
+        (folder / "old" / name / "history.sqlite").write_bytes(b"")
     return ["inspect", "old"]
 
 
