@@ -303,6 +303,67 @@ static void test_damage_of_many_kinds(void **state)
     assert_true(refused > 1000);
 }
 
+/* ---- inflaters that fail: what they say stands where zlib has nothing to say ---- */
+
+static bool begin_not(void *state)
+{
+    (void)state;
+    return false;
+}
+
+static bool begin_well(void *state)
+{
+    (void)state;
+    return true;
+}
+
+static enum rlm_inflated find_damage(void *state, struct rlm_inflate *work)
+{
+    (void)state;
+    work->in += 3;
+    work->in_left -= 3;
+    work->trouble = "says the test";
+    return RLM_INFLATE_DAMAGED;
+}
+
+static enum rlm_inflated stand_still(void *state, struct rlm_inflate *work)
+{
+    (void)state;
+    work->trouble = "it stands still";
+    return RLM_INFLATE_ON;
+}
+
+static enum rlm_inflated want_memory(void *state, struct rlm_inflate *work)
+{
+    (void)state;
+    (void)work;
+    return RLM_INFLATE_NO_MEMORY;
+}
+
+static void test_inflaters_that_fail(void **state)
+{
+    (void)state;
+    const struct rlm_inflater damage = {.bytes = 1, .begin = begin_well, .step = find_damage},
+                              still = {.bytes = 1, .begin = begin_well, .step = stand_still},
+                              want = {.bytes = 1, .begin = begin_well, .step = want_memory},
+                              not = {.bytes = 1, .begin = begin_not};
+    size_t size = pack_simply(6, make_plain(9000)), length;
+    struct rlm_source source = rlm_source_of_bytes("a.gz", packed, size);
+    struct world_memory memory = {.calls = 0};
+    relume_allocator allocator = {world_alloc, world_free, &memory};
+    struct rlm_stream stream = {.name = NULL};
+    relume_error error = {0};
+    assert_status(read_all(&damage, packed, size, wall, MOST, &length, &error), RELUME_BAD_FORMAT);
+    assert_string_equal(error.message, "a.gz, byte 3: the gzip data are damaged (says the test)");
+    assert_status(read_all(&still, packed, size, wall, MOST, &length, &error), RELUME_BAD_FORMAT);
+    assert_string_equal(error.message, "a.gz, byte 0: the gzip data are damaged (it stands still)");
+    assert_status(read_all(&want, packed, size, wall, MOST, &length, &error), RELUME_NO_MEMORY);
+    assert_status(rlm_gunzip_open(&allocator, &source, &not, &stream, &error), RELUME_NO_MEMORY);
+    assert_int_equal(memory.calls, 1);
+    assert_int_equal(memory.held, 0);
+    assert_null(stream.name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_members_on_a_border), cmocka_unit_test(test_files_cut_off),
         cmocka_unit_test(test_other_bytes_behind),  cmocka_unit_test(test_trailers),
         cmocka_unit_test(test_reserved_flags),      cmocka_unit_test(test_damage_of_many_kinds),
+        cmocka_unit_test(test_inflaters_that_fail),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
