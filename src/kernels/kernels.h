@@ -32,6 +32,20 @@ enum rlm_motion {
     RLM_MOTION_ENDED  /* none did, every s1 is 0 or denormal, and every parameter is above rest_limit */
 };
 
+/* Columns in a group of struct rlm_terms. */
+#define RLM_TERMS ((size_t)64)
+
+/* The terms of a batch matrix a[B, F] that are not 0, sample by sample, in groups of 64 columns: sample b has
+ * count[g · B16 + b] of them in group g. Their values and their places in the group, ascending, are at
+ * [(g · B16 + b) · 64]; what follows them there means nothing. B16 is B rounded up to 16. */
+struct rlm_terms {
+    size_t batch, columns;
+    const float *in; /* sample panels [B, F] */
+    float *value;    /* [⌈F/64⌉][B16][64] */
+    uint8_t *place;  /* the same */
+    uint8_t *count;  /* [⌈F/64⌉][B16] */
+};
+
 #define RLM_REAL float
 #define RLM_NAME(name) name
 #include "kernels/args.inc"

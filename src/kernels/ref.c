@@ -376,6 +376,23 @@ static void pick(const struct rlm_pick *a, size_t begin, size_t end)
     }
 }
 
+static void terms(const struct rlm_terms *a, size_t panel_begin, size_t panel_end)
+{
+    size_t groups = rlm_divide_up(a->columns, RLM_TERMS), b16 = rlm_round_up(a->batch, RLM_LANES);
+    for (size_t g = 0; g < groups; g++)
+        for (size_t b = panel_begin * RLM_LANES; b < panel_end * RLM_LANES; b++) {
+            size_t at = g * b16 + b, end = rlm_size_min(a->columns, (g + 1) * RLM_TERMS);
+            a->count[at] = 0;
+            for (size_t f = g * RLM_TERMS; f < end; f++) {
+                float value = a->in[sample_at(b, f, a->columns)];
+                if (value == 0)
+                    continue;
+                a->value[at * RLM_TERMS + a->count[at]] = value;
+                a->place[at * RLM_TERMS + a->count[at]++] = (uint8_t)(f - g * RLM_TERMS);
+            }
+        }
+}
+
 static void decay(const struct rlm_decay *a, size_t begin, size_t end)
 {
     for (size_t i = begin; i < end; i++)

@@ -10,6 +10,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "network/range.h"
+#include "network/terms.h"
 
 static size_t panel_elements(struct rlm_arena *arena, size_t a, size_t b)
 {
@@ -47,6 +48,8 @@ static void pass_layout(struct rlm_arena *arena, struct rlm_pass *pass, unsigned
     size_t elements = panel_elements(arena, pass->capacity, network->layers[0].in_features);
     pass->x = rlm_arena_take(arena, elements, sizeof(float));
     pass->x_features = wants & RLM_PASS_FEATURES ? rlm_arena_take(arena, elements, sizeof(float)) : NULL;
+    if (wants & RLM_PASS_LIVE)
+        rlm_terms_layout(arena, pass);
     for (size_t l = 0; l < network->layer_count; l++)
         layer_layout(arena, &pass->layer[l], pass->capacity, network->layers[l].out_features,
                      network->layers[l].relu ? wants : 0);
@@ -97,6 +100,11 @@ size_t rlm_pass_capacity(size_t samples)
 }
 
 /* ---- running ---- */
+
+const float *rlm_pass_input(const struct rlm_pass *pass, size_t layer)
+{
+    return layer == 0 ? pass->x : pass->layer[layer - 1].z;
+}
 
 /* A batch of more bytes would push out of the second-level cache what the step needs before it. */
 #define FETCH_MOST ((size_t)256 << 10)
@@ -227,8 +235,11 @@ void rlm_pass_leave_out(struct rlm_pass *pass, size_t layer, const uint8_t *out)
 static void live_list(const struct rlm_pass *pass, struct rlm_pass_layer *layer, size_t units)
 {
     size_t live = 0, dead = 0;
-    for (size_t n = 0; n < units; n++)
+    layer->open = 0;
+    for (size_t n = 0; n < units; n++) {
         live += layer->active[n] > 0;
+        layer->open += layer->active[n];
+    }
     layer->live_count = live;
     layer->listed = list_pays(pass, live, units);
     if (!layer->listed)
@@ -253,11 +264,6 @@ static void forward_range(void *context, size_t begin, size_t end)
         atomic_store_explicit(&region->finite, false, memory_order_relaxed);
 }
 
-static const float *layer_input(const struct rlm_pass *pass, size_t layer)
-{
-    return layer == 0 ? pass->x : pass->layer[layer - 1].z;
-}
-
 static bool layer_forward(struct rlm_pass *pass, size_t index)
 {
     const relume_network *network = pass->network;
@@ -267,18 +273,20 @@ static bool layer_forward(struct rlm_pass *pass, size_t index)
     bool listed = below && below->listed;
     size_t steps = listed ? below->live_count : layer->in_features;
     size_t units = kept->asks ? kept->asked_count : layer->out_features;
+    const struct rlm_terms *terms = kept->live && !kept->asks ? rlm_terms_forward(pass, index) : NULL;
     struct forward_region region = {
         .kernels = network->kernels,
         .arguments = {.batch = pass->batch,
                       .in_features = layer->in_features,
                       .out_features = layer->out_features,
-                      .x = layer_input(pass, index),
+                      .x = rlm_pass_input(pass, index),
                       .weight = layer->weight,
                       .stride = layer->stride,
                       .inputs = listed ? below->live : NULL,
                       .input_count = steps,
                       .units = kept->asks ? kept->asked : NULL,
                       .unit_count = units,
+                      .terms = terms,
                       .bias = layer->bias,
                       .z = kept->z,
                       .z_features = kept->z_features,
@@ -301,7 +309,7 @@ static float preactivation(const struct rlm_pass *pass, size_t index, size_t uni
 {
     const struct rlm_layer *layer = &pass->network->layers[index];
     const float *x =
-        layer_input(pass, index) + place / RLM_LANES * layer->in_features * RLM_LANES + place % RLM_LANES;
+        rlm_pass_input(pass, index) + place / RLM_LANES * layer->in_features * RLM_LANES + place % RLM_LANES;
     float sum = 0.0f;
     for (size_t k = 0; k < layer->in_features; k++)
         sum = fmaf(x[k * RLM_LANES], layer->weight[unit * layer->stride + k], sum);

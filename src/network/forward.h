@@ -35,6 +35,7 @@ struct rlm_pass_layer {
     uint32_t *live; /* [out_features]: the units that some sample of this batch opened, ascending, then those
                        that none did, ascending */
     size_t live_count;
+    size_t open;     /* gates of this batch, over all units */
     bool listed;     /* leaving out the others pays */
     uint32_t *asked; /* [asked_count]: the units to work out, ascending, where leaving out the others pays */
     size_t asked_count;
@@ -48,6 +49,7 @@ struct rlm_pass {
     size_t batch;                 /* of the last run */
     bool eager;                   /* RLM_PASS_EAGER */
     float *x, *x_features;        /* the packed batch */
+    struct rlm_terms terms;       /* what network/terms.h lists; with RLM_PASS_LIVE */
     struct rlm_pass_layer *layer; /* [layers of the network] */
     struct rlm_arena arena;
 };
@@ -85,6 +87,9 @@ void rlm_pass_reset(struct rlm_pass *pass);
  * out that it does not pay, all are worked out. A margin or sum of the others stays as it is. A new pass
  * leaves out none. */
 void rlm_pass_leave_out(struct rlm_pass *pass, size_t layer, const uint8_t *out);
+
+/* What layer `layer` takes in: sample panels [batch, its in_features]. */
+const float *rlm_pass_input(const struct rlm_pass *pass, size_t layer);
 
 /* Runs a batch of 1 to capacity samples, whose feature count is the network's. False when a pre-activation is
  * not finite: the pass stops after that layer, and `fault` (may be NULL) tells its first unit and that unit's

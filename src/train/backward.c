@@ -4,6 +4,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "network/range.h"
+#include "network/terms.h"
 
 static void backward_layout(struct rlm_arena *arena, struct rlm_backward *backward,
                             const relume_network *network, size_t capacity)
@@ -174,7 +175,7 @@ static void input_range(void *context, size_t begin, size_t end)
     region->kernels->backward_input(&region->arguments, begin, end);
 }
 
-static void layer_input_gradient(const struct rlm_pass *pass, size_t index, const float *dz, float *dx)
+static void layer_input_gradient(struct rlm_pass *pass, size_t index, const float *dz, float *dx)
 {
     const relume_network *network = pass->network;
     const struct rlm_layer *layer = &network->layers[index];
@@ -189,6 +190,7 @@ static void layer_input_gradient(const struct rlm_pass *pass, size_t index, cons
                       .stride = layer->stride,
                       .units = kept->listed ? kept->live : NULL,
                       .features = below->listed ? below->live : NULL,
+                      .terms = kept->live ? rlm_terms_backward(pass, index, dz) : NULL,
                       .gates = below->gates,
                       .gate_features = layer->in_features,
                       .dx = dx},
@@ -198,7 +200,7 @@ static void layer_input_gradient(const struct rlm_pass *pass, size_t index, cons
                   &region);
 }
 
-void rlm_backward_run(struct rlm_backward *backward, const struct rlm_pass *pass)
+void rlm_backward_run(struct rlm_backward *backward, struct rlm_pass *pass)
 {
     float *dz = backward->dz[0], *dx = backward->dz[1];
     for (size_t l = pass->network->layer_count; l-- > 0;) {

@@ -184,8 +184,11 @@ static void input_once(const struct rlm_kernels *kernels, struct random *r, size
         .stride = stride,
         .gates = random_one_in(r, 4) ? NULL : gates,
     };
-    snprintf(shape, sizeof shape, "batch %zu, in %zu of %zu, out %zu of %zu, fill %d, gates %d", batch,
-             listed_features, features, listed_units, units, (int)fill, a.gates != NULL);
+    if (fill != FILL_SPECIAL && random_one_in(r, 2))
+        a.terms = terms_of(a.dz, batch, listed_units);
+    snprintf(shape, sizeof shape, "batch %zu, in %zu of %zu, out %zu of %zu, fill %d, gates %d, terms %d",
+             batch, listed_features, features, listed_units, units, (int)fill, a.gates != NULL,
+             a.terms != NULL);
     struct pair dx = pair_of(NULL, sample_panels_size(batch, listed_features), sizeof(float));
     a.dx = dx.want;
     rlm_kernels_ref.backward_input(&a, 0, listed_features);
@@ -225,10 +228,23 @@ static void deferred_shapes(const struct rlm_kernels *kernels, struct random *r)
                      units[i % (sizeof units / sizeof *units)]);
 }
 
+/* Around the blocks, parts and strips of rows with few terms. */
+static void few_terms_shapes(const struct rlm_kernels *kernels, struct random *r)
+{
+    static const size_t batches[] = {31, 32, 33, 63, 64, 65, 127, 128, 129, 193, 255, 256, 257},
+                        features[] = {63, 64, 65, 127, 128, 129, 143, 176, 240, 400},
+                        units[] = {1, 17, 63, 64, 65, 127, 129};
+    for (size_t i = 0; i < 150; i++)
+        weights_once(kernels, r, batches[i % (sizeof batches / sizeof *batches)],
+                     features[random_below(r, sizeof features / sizeof *features)],
+                     units[random_below(r, sizeof units / sizeof *units)]);
+}
+
 void check_backward_weights(const struct rlm_kernels *kernels, struct random *r, size_t rounds)
 {
     shapes(kernels, r, rounds, weights_once);
     deferred_shapes(kernels, r);
+    few_terms_shapes(kernels, r);
     for (size_t i = 0; i < 40 + rounds; i++)
         weights_once(kernels, r, 0, random_dimension(r, 600), 1 + random_below(r, 40));
 }
@@ -236,6 +252,8 @@ void check_backward_weights(const struct rlm_kernels *kernels, struct random *r,
 void check_backward_input(const struct rlm_kernels *kernels, struct random *r, size_t rounds)
 {
     shapes(kernels, r, rounds, input_once);
+    for (size_t i = 0; i < rounds; i++)
+        input_once(kernels, r, random_dimension(r, 130), random_dimension(r, 300), random_dimension(r, 200));
 }
 
 /* ------------------------------------------------------------------------------- apply and row_squares */

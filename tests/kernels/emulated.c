@@ -35,6 +35,16 @@ static inline __m512d emulated_cvtps_pd(__m256 floats)
     return _mm512_loadu_pd(halves);
 }
 
+static inline __m128i emulated_cvtepi32_epi8(__m512i integers)
+{
+    uint32_t wide[16];
+    uint8_t bytes[16];
+    memcpy(wide, &integers, sizeof wide);
+    for (size_t i = 0; i < 16; i++)
+        bytes[i] = (uint8_t)wide[i];
+    return _mm_loadu_si128((const __m128i *)(const void *)bytes);
+}
+
 static inline __mmask16 emulated_testn_epi32_mask(__m512i a, __m512i b)
 {
     return (__mmask16)~_mm512_test_epi32_mask(a, b);
@@ -58,6 +68,7 @@ static inline __mmask16 emulated_fpclass_ps_mask(__m512 a, int classes)
 #define _mm512_shuffle_f32x4 simde_mm512_shuffle_f32x4
 #define _mm512_cvtepu8_epi32 emulated_cvtepu8_epi32
 #define _mm512_cvtepi32_ps emulated_cvtepi32_ps
+#define _mm512_cvtepi32_epi8 emulated_cvtepi32_epi8
 #define _mm512_cvtps_pd emulated_cvtps_pd
 #define _mm512_testn_epi32_mask emulated_testn_epi32_mask
 #undef _mm512_fpclass_ps_mask /* a macro of Clang's own header */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "kernels/levels.h"
 
 uint64_t random_next(struct random *r)
 {
@@ -211,6 +212,20 @@ float *feature_panels(const float *samples, size_t batch, size_t features)
             a[(f / RLM_LANES * b16 + b) * RLM_LANES + f % RLM_LANES] =
                 samples[(b / RLM_LANES * features + f) * RLM_LANES + b % RLM_LANES];
     return a;
+}
+
+const struct rlm_terms *terms_of(const float *samples, size_t batch, size_t columns)
+{
+    size_t rows = rlm_divide_up(columns, RLM_TERMS) * rlm_round_up(batch, RLM_LANES);
+    struct rlm_terms *terms = buffer_take(1, sizeof *terms);
+    *terms = (struct rlm_terms){.batch = batch,
+                                .columns = columns,
+                                .in = samples,
+                                .value = buffer_take(rows * RLM_TERMS, sizeof(float)),
+                                .place = buffer_take(rows * RLM_TERMS, 1),
+                                .count = buffer_take(rows, 1)};
+    rlm_kernels_ref.terms(terms, 0, rlm_divide_up(batch, RLM_LANES));
+    return terms;
 }
 
 float *weight_matrix(struct random *r, enum fill fill, size_t rows, size_t columns, size_t stride)

@@ -55,6 +55,8 @@ float *sample_panels(struct random *r, enum fill fill, size_t batch, size_t feat
 float *feature_panels(const float *samples, size_t batch, size_t features);
 size_t sample_panels_size(size_t batch, size_t features);
 size_t feature_panels_size(size_t batch, size_t features);
+/* The terms of sample panels, by the reference. */
+const struct rlm_terms *terms_of(const float *samples, size_t batch, size_t columns);
 /* A weight matrix [rows, stride] with zeros from column `columns` on. */
 float *weight_matrix(struct random *r, enum fill fill, size_t rows, size_t columns, size_t stride);
 
@@ -74,8 +76,8 @@ size_t failures(void);
 
 /* One a kernel: random and edge input, `rounds` times. */
 typedef void kernel_check(const struct rlm_kernels *kernels, struct random *r, size_t rounds);
-kernel_check check_forward, check_backward_weights, check_backward_input, check_apply, check_decay,
-    check_pick, check_row_squares;
+kernel_check check_terms, check_forward, check_backward_weights, check_backward_input, check_apply,
+    check_decay, check_pick, check_row_squares;
 kernel_check check_loss_softmax, check_loss_mse, check_loss_bce, check_pack, check_pack_bytes;
 /* exp, log and log1p against the C library's in double; needs no level. */
 void check_math(void);

@@ -171,6 +171,23 @@ static inline vec v_where(mask m, vec a)
     return _mm512_maskz_mov_ps(m, a);
 }
 
+#define SIMD_SQUEEZE
+
+static inline vec v_squeeze(mask m, vec a)
+{
+    return _mm512_maskz_compress_ps(m, a);
+}
+
+static inline vec v_lane_numbers(void)
+{
+    return _mm512_castsi512_ps(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+}
+
+static inline void v_store_bytes(uint8_t *to, vec a)
+{
+    _mm_storeu_si128((__m128i *)(void *)to, _mm512_cvtepi32_epi8(_mm512_castps_si512(a)));
+}
+
 /* Pairs, then quadruples within the 128-bit quarters, then the quarters. */
 static inline void v_transpose(vec v[SIMD_WIDTH])
 {

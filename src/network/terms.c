@@ -1,0 +1,97 @@
+/* See terms.h. */
+#include "network/terms.h"
+
+#include "base/checked.h"
+#include "network/range.h"
+
+/* The smallest work for which lists are made. */
+#define LEAST_BATCH 32
+#define LEAST_WIDTH RLM_TERMS
+
+/* Percent of the terms of a tile that may be other than 0 for lists to pay. The way forward has weights to
+ * turn as well, all of them, which costs what the terms of 15 samples do. */
+#define BACKWARD_PERCENT 56
+#define FORWARD_PERCENT 53
+#define FORWARD_SAMPLES 15
+
+void rlm_terms_layout(struct rlm_arena *arena, struct rlm_pass *pass)
+{
+    const relume_network *network = pass->network;
+    size_t widest = network->layers[0].in_features, rows = 0;
+    for (size_t l = 0; l + 1 < network->layer_count; l++)
+        widest = rlm_size_max(widest, network->layers[l].out_features);
+    if (pass->capacity > SIZE_MAX - RLM_LANES ||
+        !rlm_size_multiply(rlm_round_up(pass->capacity, RLM_LANES), rlm_divide_up(widest, RLM_TERMS), &rows))
+        arena->overflow = true;
+    pass->terms.value = rlm_arena_take(arena, rows, RLM_TERMS * sizeof *pass->terms.value);
+    pass->terms.place = rlm_arena_take(arena, rows, RLM_TERMS);
+    pass->terms.count = rlm_arena_take(arena, rows, 1);
+}
+
+struct terms_region {
+    const struct rlm_kernels *kernels;
+    struct rlm_terms arguments;
+};
+
+static void terms_range(void *context, size_t begin, size_t end)
+{
+    const struct terms_region *region = context;
+    region->kernels->terms(&region->arguments, begin / RLM_LANES, rlm_divide_up(end, RLM_LANES));
+}
+
+static const struct rlm_terms *terms_list(struct rlm_pass *pass, const float *in, size_t columns)
+{
+    pass->terms.batch = pass->batch;
+    pass->terms.columns = columns;
+    pass->terms.in = in;
+    struct terms_region region = {pass->network->kernels, pass->terms};
+    /* a number costs some eight multiply-adds: turned, written, counted */
+    rlm_range_run(pass->network->engine->pool, pass->batch, pass->batch * columns * 8, terms_range, &region);
+    return &pass->terms;
+}
+
+/* How many numbers of the packed batch are not 0, going by its first panel. */
+static size_t packed_open(const struct rlm_pass *pass)
+{
+    size_t columns = pass->network->layers[0].in_features, open = 0;
+    for (size_t i = 0; i < columns * RLM_LANES; i++)
+        open += pass->x[i] != 0;
+    return open * pass->batch / rlm_size_min(pass->batch, RLM_LANES);
+}
+
+/* Whether that pays is asked of a whole batch, so that the shorter one at an epoch's end is not treated
+ * otherwise. */
+static bool large_enough(const struct rlm_pass *pass, const struct rlm_layer *layer)
+{
+    return pass->capacity >= LEAST_BATCH && layer->in_features >= LEAST_WIDTH &&
+           layer->out_features >= LEAST_WIDTH;
+}
+
+/* What the layer's sums would go over otherwise: `inputs` of in_features. */
+static bool forward_pays(const struct rlm_pass *pass, size_t layer, const struct rlm_layer *of)
+{
+    const struct rlm_pass_layer *below = layer > 0 ? &pass->layer[layer - 1] : NULL;
+    size_t inputs = below && below->listed ? below->live_count : of->in_features;
+    if (!large_enough(pass, of))
+        return false;
+    size_t open = below ? below->open : packed_open(pass), turned = FORWARD_SAMPLES * of->in_features;
+    return open * 100 / pass->batch * pass->capacity + turned * 100 <=
+           inputs * pass->capacity * FORWARD_PERCENT;
+}
+
+const struct rlm_terms *rlm_terms_forward(struct rlm_pass *pass, size_t layer)
+{
+    const struct rlm_layer *of = &pass->network->layers[layer];
+    if (!pass->eager && !forward_pays(pass, layer, of))
+        return NULL;
+    return terms_list(pass, rlm_pass_input(pass, layer), of->in_features);
+}
+
+const struct rlm_terms *rlm_terms_backward(struct rlm_pass *pass, size_t layer, const float *dz)
+{
+    const struct rlm_layer *of = &pass->network->layers[layer];
+    const struct rlm_pass_layer *kept = &pass->layer[layer];
+    size_t units = kept->listed ? kept->live_count : of->out_features;
+    bool pays = large_enough(pass, of) && kept->open * 100 <= pass->batch * units * BACKWARD_PERCENT;
+    return pays || pass->eager ? terms_list(pass, dz, units) : NULL;
+}

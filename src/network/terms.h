@@ -1,0 +1,22 @@
+/* Lists of what is not 0 in a matrix of the batch, sample by sample (struct rlm_terms), made where sums over
+ * the listed terms alone cost less than over everything: from how many zeros on that is, was measured
+ * (docs/performance.md). A pass has the memory for one matrix at a time, if it was made with RLM_PASS_LIVE.
+ */
+#ifndef RLM_NETWORK_TERMS_H
+#define RLM_NETWORK_TERMS_H
+
+#include "base/arena.h"
+#include "network/forward.h"
+
+/* Takes the memory of pass->terms, or counts it. */
+void rlm_terms_layout(struct rlm_arena *arena, struct rlm_pass *pass);
+
+/* The terms of what layer `layer` of the batch takes in, for its own sums; NULL where lists do not pay. They
+ * hold until others are asked for. */
+const struct rlm_terms *rlm_terms_forward(struct rlm_pass *pass, size_t layer);
+
+/* The terms of hidden layer `layer`'s gradients dz, sample panels [batch, its live units where it is listed,
+ * or all units], for dX; NULL where lists do not pay. */
+const struct rlm_terms *rlm_terms_backward(struct rlm_pass *pass, size_t layer, const float *dz);
+
+#endif
