@@ -273,7 +273,8 @@ static bool layer_forward(struct rlm_pass *pass, size_t index)
     bool listed = below && below->listed;
     size_t steps = listed ? below->live_count : layer->in_features;
     size_t units = kept->asks ? kept->asked_count : layer->out_features;
-    const struct rlm_terms *terms = kept->live && !kept->asks ? rlm_terms_forward(pass, index) : NULL;
+    struct rlm_terms terms;
+    bool few = kept->live && !kept->asks && rlm_terms_forward(pass, index, &terms);
     struct forward_region region = {
         .kernels = network->kernels,
         .arguments = {.batch = pass->batch,
@@ -286,7 +287,7 @@ static bool layer_forward(struct rlm_pass *pass, size_t index)
                       .input_count = steps,
                       .units = kept->asks ? kept->asked : NULL,
                       .unit_count = units,
-                      .terms = terms,
+                      .terms = few ? &terms : NULL,
                       .bias = layer->bias,
                       .z = kept->z,
                       .z_features = kept->z_features,

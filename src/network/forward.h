@@ -49,7 +49,7 @@ struct rlm_pass {
     size_t batch;                 /* of the last run */
     bool eager;                   /* RLM_PASS_EAGER */
     float *x, *x_features;        /* the packed batch */
-    struct rlm_terms terms;       /* what network/terms.h lists; with RLM_PASS_LIVE */
+    struct rlm_terms terms;       /* the memory of network/terms.h; with RLM_PASS_LIVE */
     struct rlm_pass_layer *layer; /* [layers of the network] */
     struct rlm_arena arena;
 };

@@ -39,15 +39,15 @@ static void terms_range(void *context, size_t begin, size_t end)
     region->kernels->terms(&region->arguments, begin / RLM_LANES, rlm_divide_up(end, RLM_LANES));
 }
 
-static const struct rlm_terms *terms_list(struct rlm_pass *pass, const float *in, size_t columns)
+static void terms_list(const struct rlm_pass *pass, const float *in, size_t columns, struct rlm_terms *terms)
 {
-    pass->terms.batch = pass->batch;
-    pass->terms.columns = columns;
-    pass->terms.in = in;
-    struct terms_region region = {pass->network->kernels, pass->terms};
+    *terms = pass->terms;
+    terms->batch = pass->batch;
+    terms->columns = columns;
+    terms->in = in;
+    struct terms_region region = {pass->network->kernels, *terms};
     /* a number costs some eight multiply-adds: turned, written, counted */
     rlm_range_run(pass->network->engine->pool, pass->batch, pass->batch * columns * 8, terms_range, &region);
-    return &pass->terms;
 }
 
 /* How many numbers of the packed batch are not 0, going by its first panel. */
@@ -79,19 +79,23 @@ static bool forward_pays(const struct rlm_pass *pass, size_t layer, const struct
            inputs * pass->capacity * FORWARD_PERCENT;
 }
 
-const struct rlm_terms *rlm_terms_forward(struct rlm_pass *pass, size_t layer)
+bool rlm_terms_forward(const struct rlm_pass *pass, size_t layer, struct rlm_terms *terms)
 {
     const struct rlm_layer *of = &pass->network->layers[layer];
-    if (!pass->eager && !forward_pays(pass, layer, of))
-        return NULL;
-    return terms_list(pass, rlm_pass_input(pass, layer), of->in_features);
+    bool pays = pass->eager || forward_pays(pass, layer, of);
+    if (pays)
+        terms_list(pass, rlm_pass_input(pass, layer), of->in_features, terms);
+    return pays;
 }
 
-const struct rlm_terms *rlm_terms_backward(struct rlm_pass *pass, size_t layer, const float *dz)
+bool rlm_terms_backward(const struct rlm_pass *pass, size_t layer, const float *dz, struct rlm_terms *terms)
 {
     const struct rlm_layer *of = &pass->network->layers[layer];
     const struct rlm_pass_layer *kept = &pass->layer[layer];
     size_t units = kept->listed ? kept->live_count : of->out_features;
-    bool pays = large_enough(pass, of) && kept->open * 100 <= pass->batch * units * BACKWARD_PERCENT;
-    return pays || pass->eager ? terms_list(pass, dz, units) : NULL;
+    bool pays =
+        pass->eager || (large_enough(pass, of) && kept->open * 100 <= pass->batch * units * BACKWARD_PERCENT);
+    if (pays)
+        terms_list(pass, dz, units, terms);
+    return pays;
 }

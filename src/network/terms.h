@@ -11,12 +11,12 @@
 /* Takes the memory of pass->terms, or counts it. */
 void rlm_terms_layout(struct rlm_arena *arena, struct rlm_pass *pass);
 
-/* The terms of what layer `layer` of the batch takes in, for its own sums; NULL where lists do not pay. They
- * hold until others are asked for. */
-const struct rlm_terms *rlm_terms_forward(struct rlm_pass *pass, size_t layer);
+/* Lists what layer `layer` of the batch takes in, for its own sums. False where that does not pay. The lists
+ * hold until others are made. */
+bool rlm_terms_forward(const struct rlm_pass *pass, size_t layer, struct rlm_terms *terms);
 
-/* The terms of hidden layer `layer`'s gradients dz, sample panels [batch, its live units where it is listed,
- * or all units], for dX; NULL where lists do not pay. */
-const struct rlm_terms *rlm_terms_backward(struct rlm_pass *pass, size_t layer, const float *dz);
+/* Lists hidden layer `layer`'s gradients dz, sample panels [batch, its live units where it is listed, or all
+ * units], for dX. False where that does not pay. */
+bool rlm_terms_backward(const struct rlm_pass *pass, size_t layer, const float *dz, struct rlm_terms *terms);
 
 #endif

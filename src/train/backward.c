@@ -175,11 +175,13 @@ static void input_range(void *context, size_t begin, size_t end)
     region->kernels->backward_input(&region->arguments, begin, end);
 }
 
-static void layer_input_gradient(struct rlm_pass *pass, size_t index, const float *dz, float *dx)
+static void layer_input_gradient(const struct rlm_pass *pass, size_t index, const float *dz, float *dx)
 {
     const relume_network *network = pass->network;
     const struct rlm_layer *layer = &network->layers[index];
     const struct rlm_pass_layer *kept = &pass->layer[index], *below = kept - 1;
+    struct rlm_terms terms;
+    bool few = kept->live && rlm_terms_backward(pass, index, dz, &terms);
     struct input_region region = {
         .kernels = network->kernels,
         .arguments = {.batch = pass->batch,
@@ -190,7 +192,7 @@ static void layer_input_gradient(struct rlm_pass *pass, size_t index, const floa
                       .stride = layer->stride,
                       .units = kept->listed ? kept->live : NULL,
                       .features = below->listed ? below->live : NULL,
-                      .terms = kept->live ? rlm_terms_backward(pass, index, dz) : NULL,
+                      .terms = few ? &terms : NULL,
                       .gates = below->gates,
                       .gate_features = layer->in_features,
                       .dx = dx},
@@ -200,7 +202,7 @@ static void layer_input_gradient(struct rlm_pass *pass, size_t index, const floa
                   &region);
 }
 
-void rlm_backward_run(struct rlm_backward *backward, struct rlm_pass *pass)
+void rlm_backward_run(struct rlm_backward *backward, const struct rlm_pass *pass)
 {
     float *dz = backward->dz[0], *dx = backward->dz[1];
     for (size_t l = pass->network->layer_count; l-- > 0;) {

@@ -41,6 +41,6 @@ void rlm_backward_deinit(struct rlm_backward *backward);
 bool rlm_update_is_still(const struct rlm_update *update);
 
 /* Goes back over the batch `pass` has just run. Overwrites dlogits. Allocates nothing. */
-void rlm_backward_run(struct rlm_backward *backward, struct rlm_pass *pass);
+void rlm_backward_run(struct rlm_backward *backward, const struct rlm_pass *pass);
 
 #endif
