@@ -63,6 +63,19 @@ json_t *cli_layers_json(struct cli_json *document, const relume_census *census)
     return layers;
 }
 
+json_t *cli_ledger_json(struct cli_json *document, const relume_run *run)
+{
+    const relume_run_layer *total = &relume_run_get_result(run)->total;
+    if (!relume_run_is_counted(run))
+        return json_null();
+    json_t *object = json_object();
+    cli_json_set(document, object, "born_dead", cli_json_count(total->born_dead));
+    cli_json_set(document, object, "deaths", cli_json_count(total->deaths));
+    cli_json_set(document, object, "revivals", cli_json_count(total->revivals));
+    cli_json_set(document, object, "dead_at_end", cli_json_count(total->dead_at_end));
+    return object;
+}
+
 static json_t *unit_json(struct cli_json *document, const relume_layer_account *layer, size_t index)
 {
     const relume_unit_account *unit = &layer->unit[index];
@@ -104,6 +117,17 @@ json_t *cli_dataset_json(struct cli_json *document, const relume_dataset *datase
                  cli_json_count(relume_dataset_get_samples(dataset, splits[at].split)));
     cli_json_set(document, object, "features", cli_json_count(relume_dataset_get_features(dataset)));
     return object;
+}
+
+void cli_print_ledger(const relume_run *run)
+{
+    const relume_run_layer *total = &relume_run_get_result(run)->total;
+    if (relume_run_is_counted(run))
+        printf("%llu born dead, %llu deaths, %llu revivals: %llu dead at the end\n",
+               (unsigned long long)total->born_dead, (unsigned long long)total->deaths,
+               (unsigned long long)total->revivals, (unsigned long long)total->dead_at_end);
+    else
+        puts("no unit was counted (--census off); relume autopsy RUN counts them");
 }
 
 /* Tables */

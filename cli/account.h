@@ -9,6 +9,9 @@
 json_t *cli_layers_json(struct cli_json *document, const relume_census *census);
 /* The array "units": every unit of every hidden layer. */
 json_t *cli_units_json(struct cli_json *document, const relume_census *census);
+/* The object "ledger" of a run: births, deaths and revivals of all hidden layers; null where none was counted.
+ */
+json_t *cli_ledger_json(struct cli_json *document, const relume_run *run);
 /* {"name", "split", "samples", "features"}; `split` is "train", "test" or "all". */
 json_t *cli_dataset_json(struct cli_json *document, const relume_dataset *dataset, const char *split);
 
@@ -19,6 +22,9 @@ bool cli_print_units_table(const struct cli_term *term, const relume_census *cen
 /* A table row a layer of a run, with parameters and the dead share by epoch; a layer without a census has its
  * sizes alone. */
 bool cli_print_run_table(const struct cli_term *term, const relume_run *run);
+
+/* The same as a line without a beginning: "2 born dead, 3 deaths, …". */
+void cli_print_ledger(const relume_run *run);
 
 /* "h1", or "h1 (fc1)" where the file had another name. */
 void cli_layer_label(const char *name, const char *foreign_name, char *text, size_t size);

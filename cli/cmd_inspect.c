@@ -287,13 +287,9 @@ static json_t *run_json(struct cli_json *document, const relume_run *run,
                         const struct checkpoints *checkpoints)
 {
     const relume_run_result *result = relume_run_get_result(run);
-    json_t *object = json_object(), *ledger = json_object(), *steps = json_array();
+    json_t *object = json_object(), *steps = json_array();
     for (size_t i = 0; i < checkpoints->count; i++)
         cli_json_add(document, steps, cli_json_count(checkpoints->step[i]));
-    cli_json_set(document, ledger, "born_dead", cli_json_count(result->total.born_dead));
-    cli_json_set(document, ledger, "deaths", cli_json_count(result->total.deaths));
-    cli_json_set(document, ledger, "revivals", cli_json_count(result->total.revivals));
-    cli_json_set(document, ledger, "dead_at_end", cli_json_count(result->total.dead_at_end));
     cli_json_set(document, object, "finished", json_boolean(result->finished));
     cli_json_set(document, object, "diverged", json_boolean(result->diverged));
     cli_json_set(document, object, "epochs", cli_json_count(result->epochs));
@@ -303,7 +299,7 @@ static json_t *run_json(struct cli_json *document, const relume_run *run,
     cli_json_set(document, object, "settings", settings_json(document, relume_run_get_options(run)));
     cli_json_set(document, object, "checkpoints", steps);
     cli_json_set(document, object, "layers", cli_layers_json(document, relume_run_get_census(run)));
-    cli_json_set(document, object, "ledger", ledger);
+    cli_json_set(document, object, "ledger", cli_ledger_json(document, run));
     return object;
 }
 
@@ -346,9 +342,8 @@ static bool print_run(const struct cli_term *term, const relume_run *run,
            (unsigned long long)result->epochs, (unsigned long long)result->steps);
     print_run_settings(term, options);
     print_scores(result);
-    printf("ledger      %llu born dead, %llu deaths, %llu revivals: %llu dead at the end\n",
-           (unsigned long long)result->total.born_dead, (unsigned long long)result->total.deaths,
-           (unsigned long long)result->total.revivals, (unsigned long long)result->total.dead_at_end);
+    fputs("ledger      ", stdout);
+    cli_print_ledger(run);
     printf("checkpoints %zu", checkpoints->count);
     if (checkpoints->count > 0)
         printf(", from step-%llu to step-%llu", (unsigned long long)checkpoints->step[0],

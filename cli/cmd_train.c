@@ -121,16 +121,6 @@ static json_t *score_json(struct cli_json *document, relume_score score)
     return object;
 }
 
-static json_t *ledger_json(struct cli_json *document, const relume_run_layer *total)
-{
-    json_t *object = json_object();
-    cli_json_set(document, object, "born_dead", cli_json_count(total->born_dead));
-    cli_json_set(document, object, "deaths", cli_json_count(total->deaths));
-    cli_json_set(document, object, "revivals", cli_json_count(total->revivals));
-    cli_json_set(document, object, "dead_at_end", cli_json_count(total->dead_at_end));
-    return object;
-}
-
 /* How a training came to its end, in the words of the schema. */
 static const char *ending_words(const struct settings *settings, relume_status status)
 {
@@ -159,7 +149,7 @@ static relume_status print_json(const struct settings *settings, const relume_en
     cli_json_set(&document, root, "train", score_json(&document, result->train));
     cli_json_set(&document, root, "test", score_json(&document, result->test));
     cli_json_set(&document, root, "layers", cli_layers_json(&document, relume_run_get_last_census(run)));
-    cli_json_set(&document, root, "ledger", ledger_json(&document, &result->total));
+    cli_json_set(&document, root, "ledger", cli_ledger_json(&document, run));
     cli_json_set(&document, root, "was_finished", json_boolean(result->was_finished));
     cli_json_set(&document, root, "best_epoch",
                  result->best_epoch ? cli_json_count(result->best_epoch) : json_null());
@@ -185,8 +175,9 @@ static void print_score(const char *split, relume_score score)
 }
 
 static void print_outcome(const struct cli_program *program, const struct settings *settings,
-                          const relume_run_result *result)
+                          const relume_run *run)
 {
+    const relume_run_result *result = relume_run_get_result(run);
     char steps[32];
     fputs("\nresult  ", stdout);
     print_score("train", result->train);
@@ -198,13 +189,18 @@ static void print_outcome(const struct cli_program *program, const struct settin
     if (result->best_epoch)
         printf("; the weights of epoch %llu were the best and are kept",
                (unsigned long long)result->best_epoch);
-    printf("\nledger  %llu born dead, %llu deaths, %llu revivals: %llu dead at the end\n",
-           (unsigned long long)result->total.born_dead, (unsigned long long)result->total.deaths,
-           (unsigned long long)result->total.revivals, (unsigned long long)result->total.dead_at_end);
+    fputs("\nledger  ", stdout);
+    cli_print_ledger(run);
     fputs("run     ", stdout);
     cli_put_text(&program->out, settings->run.path);
     fputs("\nnext    ", stdout);
     cli_put_quoted(&program->out, program->name);
+    if (!relume_run_is_counted(run)) {
+        fputs(" autopsy ", stdout);
+        cli_put_quoted(&program->out, settings->run.path);
+        putchar('\n');
+        return;
+    }
     fputs(" census ", stdout);
     cli_put_quoted(&program->out, settings->run.path);
     putchar(' ');
@@ -246,7 +242,7 @@ static relume_status print_result(const struct cli_program *program, const struc
         return print_json(settings, engine, run, ending_words(settings, RELUME_OK), error);
     if (!cli_print_run_table(&program->out, run))
         return cli_error(error, RELUME_NO_MEMORY, "cannot allocate memory for the table");
-    print_outcome(program, settings, result);
+    print_outcome(program, settings, run);
     warn_of_deaths(program, settings, run);
     return RELUME_OK;
 }
@@ -309,6 +305,20 @@ static int conclude(const struct cli_program *program, const struct settings *se
                   : 0;
 }
 
+/* What asks for counts that --census off does not make. NULL: nothing. */
+static const char *find_contradiction(const struct cli_args *args)
+{
+    if (cli_interval_option(args, "census").kind != RELUME_OFF)
+        return NULL;
+    if (cli_given(args, "warn"))
+        return "--warn tells of deaths as a census finds them, and --census off holds none; give --census "
+               "epoch, final or a number of steps";
+    if (cli_given(args, "fail-if-dead"))
+        return "--fail-if-dead judges by the last census, and --census off holds none; give --census epoch, "
+               "final or a number of steps";
+    return NULL;
+}
+
 int cmd_train(struct cli_program *program)
 {
     static struct settings settings; /* large, and there is one */
@@ -316,8 +326,12 @@ int cmd_train(struct cli_program *program)
     relume_engine *engine = NULL;
     relume_run *run = NULL;
     relume_error error = {0};
+    const char *contradiction = find_contradiction(program->args);
+    if (contradiction)
+        return cli_misuse(&program->err, "train", contradiction);
     cli_progress_init(&progress, &program->err, (enum cli_progress_how)cli_choice(program->args, "progress"));
     set_run(&settings, program->args, &progress);
+    progress.uncounted = settings.run.census.kind == RELUME_OFF;
     relume_status status = cli_engine(program, &engine, &error);
     if (status == RELUME_OK)
         status = take_widths(&settings, program->args, engine, &error);

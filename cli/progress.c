@@ -63,7 +63,8 @@ static size_t tell(const struct cli_progress *progress, const relume_run_news *n
     snprintf(piece[count++], PIECE, "loss %.4f", at->loss);
     if (isfinite(at->accuracy))
         snprintf(piece[count++], PIECE, "%s %.4f", accuracy, at->accuracy);
-    snprintf(piece[count++], PIECE, "dead %zu/%zu", news->dead, news->hidden_units);
+    snprintf(piece[count++], PIECE, "%s %zu/%zu", progress->uncounted ? "silent" : "dead", news->dead,
+             news->hidden_units);
     duration(seconds_left(progress, at, time), left, sizeof left);
     snprintf(piece[count++], PIECE, "%s left", left);
     if (at->step_seconds > 0)

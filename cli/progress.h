@@ -13,6 +13,7 @@ struct cli_progress {
     double began, drawn; /* seconds of a clock that never jumps; 0: not yet */
     uint64_t first_step; /* the step of the first news */
     bool on_screen;      /* a bar stands on the current line */
+    bool uncounted;      /* no census is held: units silent for an epoch are told, and not called dead */
 };
 
 /* AUTO becomes BAR on a terminal and PLAIN elsewhere. */

@@ -252,7 +252,7 @@ static void work_on_run(struct serve *serve, struct serve_feed *feed)
         if (!feed->known && readable)
             feed->seen = now;
         make_run_page(serve, feed);
-        if (feed->known && !feed->final && feed->page) { /* the state is known only from a reading */
+        if (!feed->final) { /* the state is known only from a reading */
             relume_report *report = NULL;
             relume_error error;
             if (relume_report_create_summary(serve->engine, feed->path, &report, &error) == RELUME_OK &&

@@ -69,11 +69,12 @@ static const struct cli_option train_account[] = {{.name = "census",
                                                    .kind = CLI_INTERVAL,
                                                    .value = "WHEN",
                                                    .fallback = "epoch",
-                                                   .choices = "epoch|final",
+                                                   .choices = "epoch|final|off",
                                                    .help =
                                                        "count every unit over the whole training split at "
                                                        "each epoch's end, at the end of the run, or every so "
-                                                       "many steps"},
+                                                       "many steps; off counts nothing, and relume autopsy "
+                                                       "RUN makes up for it"},
                                                   NEARLY_DEAD_ROW,
                                                   {.name = "warn",
                                                    .help = "tell of deaths as soon as a census finds them: "

@@ -15,6 +15,7 @@ relume_interval cli_interval_option(const struct cli_args *args, const char *nam
     relume_interval interval = {.steps = read.steps};
     interval.kind = read.kind == CLI_EVERY_EPOCH ? RELUME_EVERY_EPOCH
                     : read.kind == CLI_FINAL     ? RELUME_FINAL
+                    : read.kind == CLI_OFF       ? RELUME_OFF
                                                  : RELUME_EVERY_STEPS;
     return interval;
 }

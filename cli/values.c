@@ -114,7 +114,7 @@ bool cli_read_interval(const char *text, const char *choices, struct cli_interva
     size_t choice;
     uint64_t steps;
     if (cli_read_choice(text, choices, &choice)) {
-        interval->kind = choice == 0 ? CLI_EVERY_EPOCH : CLI_FINAL;
+        interval->kind = choice == 0 ? CLI_EVERY_EPOCH : choice == 1 ? CLI_FINAL : CLI_OFF;
         interval->steps = 0;
         return true;
     }

@@ -26,9 +26,9 @@ struct cli_widths {
 };
 bool cli_read_widths(const char *text, struct cli_widths *widths);
 
-/* "epoch", "final" or a number of steps from 1. Words must be among `choices`. */
+/* "epoch", "final", "off" or a number of steps from 1. Words must be among `choices`, in this order. */
 struct cli_interval {
-    enum { CLI_EVERY_EPOCH, CLI_FINAL, CLI_EVERY_STEPS } kind;
+    enum { CLI_EVERY_EPOCH, CLI_FINAL, CLI_OFF, CLI_EVERY_STEPS } kind;
     uint64_t steps;
 };
 bool cli_read_interval(const char *text, const char *choices, struct cli_interval *interval);

@@ -17,10 +17,10 @@
 extern "C" {
 #endif
 
-/* When something is done: at the end of each epoch, only at the end of the run, or every `steps` updates as
- * well as at the end. */
+/* When something is done: at the end of each epoch, only at the end of the run, every `steps` updates as
+ * well as at the end, or, a census alone, never. */
 typedef struct relume_interval {
-    enum { RELUME_EVERY_EPOCH, RELUME_FINAL, RELUME_EVERY_STEPS } kind;
+    enum { RELUME_EVERY_EPOCH, RELUME_FINAL, RELUME_EVERY_STEPS, RELUME_OFF } kind;
     uint64_t steps;
 } relume_interval;
 
@@ -48,7 +48,7 @@ typedef struct relume_run_options {
     const char *init_from; /* = NULL: else a model whose weights training starts from */
     int loss;              /* = -1: by the data; else a relume_loss */
     relume_trainer_options trainer;
-    relume_interval census;     /* = every epoch */
+    relume_interval census;     /* = every epoch; OFF: none is held, and relume_run_count makes up for it */
     relume_interval checkpoint; /* = every epoch */
     uint64_t
         early_stop; /* = 0: off; else stop after this many epochs without a better test (or training) loss */
@@ -99,6 +99,18 @@ RELUME_API relume_status relume_run_train(relume_engine *engine, const relume_ru
 RELUME_API relume_status relume_run_open(relume_engine *engine, const char *path, relume_run **run,
                                          relume_error *error) RELUME_MUST_CHECK;
 RELUME_API void relume_run_destroy(relume_run *run);
+
+/* Whether units were counted in this run: where none were, as with a census that is OFF, its layers, their
+ * total, the dead shares and the events say nothing (0), and no unit is known to be dead or alive. */
+RELUME_API int relume_run_is_counted(const relume_run *run);
+
+/* Counts what such a run has left uncounted: its first weights, and those it has come to. From then on it
+ * answers as one does that was trained with FINAL, to the same bytes; all in memory, nothing is written to its
+ * directory. A run that is counted stays as it is. The data are loaded where they are not. `stop` (may be
+ * NULL) is looked at between batches: INTERRUPTED. MISMATCH when the data changed, NOT_FOUND when a checkpoint
+ * is gone, DIVERGED, IO, NO_MEMORY. */
+RELUME_API relume_status relume_run_count(relume_run *run, const volatile int *stop,
+                                          relume_error *error) RELUME_MUST_CHECK;
 
 /* Whether `path` is a directory that holds a run. */
 RELUME_API int relume_run_exists(const char *path);

@@ -242,6 +242,21 @@ static relume_status gather_all(struct rlm_gather *gather, const struct rlm_wish
     return rlm_verdict_reach(gather->facts, error);
 }
 
+/* A run in which nothing was counted: its units are counted now, and the history is read as that says. */
+static relume_status open_history(struct rlm_gather *gather, relume_error *error)
+{
+    relume_error why = {0};
+    relume_status status = gather->facts->live ? RELUME_OK : relume_run_count(gather->run, NULL, &why);
+    if (status != RELUME_OK)
+        return rlm_error_set(error, status, "%s holds no census, so its units have to be counted, and: %s",
+                             gather->run->paths.folder, why.message);
+    gather->counted = gather->run->history.sql.handle != NULL;
+    if (!gather->counted)
+        return rlm_history_open(&gather->history, gather->run->paths.history, false, error);
+    gather->history = gather->run->history;
+    return RELUME_OK;
+}
+
 relume_status rlm_facts_gather(relume_engine *engine, const char *path, const struct rlm_wish *wish,
                                struct rlm_facts *facts, relume_error *error)
 {
@@ -252,10 +267,11 @@ relume_status rlm_facts_gather(relume_engine *engine, const char *path, const st
     gather.network = relume_run_get_network(gather.run);
     relume_status status = keep_text(facts, &facts->run, path, error);
     if (status == RELUME_OK)
-        status = rlm_history_open(&gather.history, gather.run->paths.history, false, error);
+        status = open_history(&gather, error);
     if (status == RELUME_OK)
         status = gather_all(&gather, wish, error);
-    rlm_history_close(&gather.history);
+    if (!gather.counted)
+        rlm_history_close(&gather.history);
     relume_census_destroy(gather.census);
     relume_run_destroy(gather.run);
     if (status != RELUME_OK)

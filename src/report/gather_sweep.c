@@ -243,7 +243,8 @@ relume_status rlm_gather_sweep(struct rlm_gather *gather, relume_error *error)
     const char *own;
     struct dirent **entry = NULL;
     sweep->own = SIZE_MAX;
-    if (facts->live || !split_path(facts->run, folder, &own))
+    if (facts->live || gather->run->options.census.kind == RELUME_OFF || /* counts are what is compared */
+        !split_path(facts->run, folder, &own))
         return RELUME_OK;
     RLM_TRY(RLM_BAG_TAKE(&facts->bag, sweep->row, MOST, "a report's sweep", error));
     RLM_TRY(RLM_BAG_TAKE(&facts->bag, sweep->run, MOST, "a report's sweep", error));

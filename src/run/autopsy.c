@@ -124,8 +124,11 @@ static relume_status plan(struct rlm_inquest *inquest, uint64_t *temporary, relu
 static relume_status find_moment(struct rlm_inquest *inquest, relume_error *error)
 {
     struct rlm_ending ending;
-    RLM_TRY(rlm_history_open(&inquest->history, inquest->run->paths.history, false, error));
-    RLM_TRY(rlm_history_get_ending(&inquest->history, &ending, error));
+    struct rlm_history *kept = &inquest->run->history; /* open where the run was counted late */
+    inquest->history = kept->sql.handle ? kept : &inquest->own_history;
+    if (inquest->history != kept)
+        RLM_TRY(rlm_history_open(inquest->history, inquest->run->paths.history, false, error));
+    RLM_TRY(rlm_history_get_ending(inquest->history, &ending, error));
     bool finished = strcmp(ending.status, "finished") == 0;
     inquest->as_of = finished ? ending.model_step : inquest->run->result.steps;
     return RELUME_OK;
@@ -213,7 +216,7 @@ static void dismiss(struct rlm_inquest *inquest)
     rlm_causes_deinit(&inquest->causes);
     rlm_strata_deinit(&inquest->strata);
     rlm_moment_deinit(&inquest->moment);
-    rlm_history_close(&inquest->history);
+    rlm_history_close(&inquest->own_history);
     relume_census_destroy(inquest->census);
     relume_trainer_destroy(inquest->trainer);
     relume_network_destroy(inquest->before);
@@ -369,6 +372,7 @@ relume_status relume_autopsy_hold(relume_run *run, const relume_autopsy_options 
     uint64_t temporary = 0;
     rlm_error_clear(error);
     RLM_TRY(check_units(run, inquest.options, error));
+    RLM_TRY(relume_run_count(run, inquest.options->stop, error));
     relume_status status = find_moment(&inquest, error);
     if (status == RELUME_OK)
         status = plan(&inquest, &temporary, error);

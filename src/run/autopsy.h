@@ -45,7 +45,7 @@ struct rlm_inquest {
     struct rlm_strata strata;
     struct rlm_causes causes;
     struct rlm_pass pass; /* for hints */
-    struct rlm_history history;
+    struct rlm_history *history, own_history;
     relume_census *census; /* the last one looked up, of census_step */
     uint64_t census_step;
     struct rlm_sizes *sizes; /* [layers] */

@@ -159,7 +159,8 @@ relume_status rlm_run_boundary(relume_run *run, relume_error *error)
 {
     relume_progress progress = relume_trainer_get_progress(run->trainer);
     bool epoch_end = progress.step % progress.steps_per_epoch == 0;
-    bool counts = !run->options.ledger_off && is_due_or_watched(run, &run->options.census, progress.step);
+    bool counts = !run->options.ledger_off && run->options.census.kind != RELUME_OFF &&
+                  is_due_or_watched(run, &run->options.census, progress.step);
     struct rlm_epoch row = {.epoch = progress.epoch,
                             .step = progress.step,
                             .learning_rate = progress.learning_rate,

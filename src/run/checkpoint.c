@@ -157,7 +157,8 @@ static relume_status set_scalars(const struct rlm_checkpoint *checkpoint, const 
     struct rlm_trainer_state state = {
         .step = value[STEP], .epoch_correct = value[EPOCH_CORRECT], .epoch_samples = value[EPOCH_SAMPLES]};
     memcpy(&state.epoch_loss, &value[EPOCH_LOSS], sizeof state.epoch_loss);
-    RLM_TRY(rlm_trainer_set_state(checkpoint->trainer, &state, error));
+    if (checkpoint->trainer)
+        RLM_TRY(rlm_trainer_set_state(checkpoint->trainer, &state, error));
     if (!checkpoint->ledger)
         return RELUME_OK;
     checkpoint->ledger->samples = value[LEDGER_SAMPLES];
@@ -290,14 +291,15 @@ relume_status rlm_checkpoint_load_from(const struct rlm_checkpoint *checkpoint,
 {
     uint64_t value[SCALARS] = {0};
     struct tensors tensors;
-    if (checkpoint->trainer)
+    bool scalars = checkpoint->trainer || checkpoint->ledger;
+    if (scalars)
         RLM_TRY(read_scalars(file, path, scalars_of(checkpoint), value, error));
     RLM_TRY(list_tensors(&tensors, checkpoint, true, error));
     relume_status status = RELUME_OK;
     for (size_t i = 0; status == RELUME_OK && i < tensors.count; i++)
         status = read_tensor(file, path, &tensors.item[i], error);
     tensors_deinit(&tensors);
-    if (status == RELUME_OK && checkpoint->trainer)
+    if (status == RELUME_OK && scalars)
         status = set_scalars(checkpoint, value, error);
     const char *stride = checkpoint->stride ? rlm_safetensors_metadata(file, stride_key) : NULL;
     if (checkpoint->stride)

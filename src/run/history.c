@@ -71,6 +71,13 @@ void rlm_history_close(struct rlm_history *history)
     rlm_sql_close(&history->sql);
 }
 
+/* Tables of the connection's own come before those of the file when a statement names one. */
+relume_status rlm_history_set_aside(struct rlm_history *history, relume_error *error)
+{
+    RLM_TRY(rlm_sql_run(&history->sql, "PRAGMA temp_store = MEMORY", error));
+    return rlm_sql_run(&history->sql, rlm_history_aside, error);
+}
+
 /* ---- one transaction ---- */
 
 typedef relume_status transaction(struct rlm_history *history, const void *argument, relume_error *error);

@@ -21,6 +21,11 @@ relume_status rlm_history_open(struct rlm_history *history, const char *path, bo
                                relume_error *error);
 void rlm_history_close(struct rlm_history *history); /* a zeroed one is fine */
 
+/* From now on, and until it is closed, censuses and events that are added here stay in this connection's
+ * memory: what reads them through it finds those alone, and the file, which may be open to read only, keeps
+ * its own. */
+relume_status rlm_history_set_aside(struct rlm_history *history, relume_error *error);
+
 /* What a run is made of: settings, layers, numbers of samples. */
 struct rlm_history_start {
     const struct rlm_settings *settings;

@@ -43,6 +43,8 @@ static relume_status recall_dead(relume_run *run, size_t layers, uint64_t last_e
 {
     uint64_t epochs;
     size_t count;
+    if (!run->is_counted)
+        return RELUME_OK;
     RLM_TRY(rlm_history_get_epochs(&run->history, &epochs, error));
     epochs = epochs < last_epoch ? epochs : last_epoch;
     if (!rlm_size_add((size_t)epochs, 1, &count) || !rlm_size_multiply(count, layers, &count) ||
@@ -50,6 +52,15 @@ static relume_status recall_dead(relume_run *run, size_t layers, uint64_t last_e
         return rlm_error_memory(error, (size_t)epochs, "dead units by epoch");
     run->dead_epochs = epochs;
     return rlm_history_get_dead(&run->history, epochs, layers, run->dead, error);
+}
+
+/* Whether some census up to the model's stands in the history. */
+static relume_status recall_counted(relume_run *run, uint64_t step, relume_error *error)
+{
+    uint64_t last;
+    RLM_TRY(rlm_history_get_census_step(&run->history, step, &last, error));
+    run->is_counted = last != UINT64_MAX;
+    return RELUME_OK;
 }
 
 static relume_status recall_census(relume_run *run, uint64_t step, relume_error *error)
@@ -104,6 +115,7 @@ relume_status rlm_run_recall(relume_run *run, relume_error *error)
     RLM_TRY(rlm_history_get_events(&run->history, ending.model_step, &run->engine->allocator, &run->event,
                                    &run->event_count, error));
     RLM_TRY(sum_events(run, layers, error));
+    RLM_TRY(recall_counted(run, ending.model_step, error));
     RLM_TRY(recall_dead(run, layers, ending.epochs, error));
     return recall_census(run, ending.model_step, error);
 }
@@ -159,6 +171,11 @@ static relume_status go_to_census(relume_run *run, relume_error *error)
 {
     struct rlm_ending ending;
     uint64_t step;
+    if (run->options.census.kind == RELUME_OFF)
+        return rlm_error_set(error, RELUME_NOT_FOUND,
+                             "%s is trained with --census off: there is no count to follow, but relume "
+                             "report counts its units",
+                             run->paths.folder);
     RLM_TRY(rlm_history_get_ending(&run->history, &ending, error));
     if (strcmp(ending.status, "finished") == 0)
         return RELUME_OK;

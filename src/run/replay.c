@@ -374,7 +374,7 @@ static relume_status list_doubtful(struct rlm_inquest *inquest, size_t layer, si
 static relume_status look_back(struct rlm_inquest *inquest, relume_death *death, relume_error *error)
 {
     uint64_t step;
-    RLM_TRY(rlm_history_get_census_step(&inquest->history, death->step - 1, &step, error));
+    RLM_TRY(rlm_history_get_census_step(inquest->history, death->step - 1, &step, error));
     if (step == UINT64_MAX || death->step - step < 10)
         return RELUME_OK;
     if (!inquest->census || inquest->census_step != step) {
@@ -382,7 +382,7 @@ static relume_status look_back(struct rlm_inquest *inquest, relume_death *death,
         relume_census_options_default(&options);
         relume_census_destroy(inquest->census);
         inquest->census = NULL;
-        RLM_TRY(rlm_history_get_census(&inquest->history, step, inquest->network, &options, &inquest->census,
+        RLM_TRY(rlm_history_get_census(inquest->history, step, inquest->network, &options, &inquest->census,
                                        error));
         inquest->census_step = step;
     }

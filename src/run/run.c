@@ -73,6 +73,11 @@ const relume_census *relume_run_get_last_census(const relume_run *run)
     return run->census_counted ? run->census : NULL;
 }
 
+int relume_run_is_counted(const relume_run *run)
+{
+    return run->is_counted;
+}
+
 static size_t hidden_layers(const relume_run *run)
 {
     return run->layer ? relume_network_get_layers(run->network) - 1 : 0;

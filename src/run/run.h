@@ -43,7 +43,8 @@ struct relume_run {
     relume_run_layer *layer; /* [hidden layers] */
     relume_event *event;
     size_t event_count;
-    uint64_t *dead; /* [epochs recorded + 1][hidden layers] */
+    bool is_counted; /* by some census, up to the weights in hand */
+    uint64_t *dead;  /* [epochs recorded + 1][hidden layers]; NULL: not counted */
     uint64_t dead_epochs;
 };
 
@@ -76,7 +77,8 @@ relume_status rlm_run_save_checkpoint(relume_run *run, relume_error *error);
 relume_status rlm_run_open(relume_engine *engine, const char *path, bool recorded, relume_run **run,
                            relume_error *error);
 
-/* Fills result, layers, events, dead shares and, where it was not counted here, the census from the history.
+/* Fills result, layers, events, dead shares and, where it was not counted here, the census from the history,
+ * which is open. Once for a run.
  */
 relume_status rlm_run_recall(relume_run *run, relume_error *error);
 

@@ -59,4 +59,12 @@ static const char rlm_history_later[] =
     "CREATE TABLE IF NOT EXISTS forecast_layer(layer INTEGER PRIMARY KEY REFERENCES layer, expected REAL,"
     "  measured REAL, standard_error REAL, owed_to TEXT) STRICT;";
 
+/* The tables of a census once more, for one connection alone; their columns are those above. */
+static const char rlm_history_aside[] =
+    "CREATE TEMP TABLE census AS SELECT * FROM main.census WHERE 0;"
+    "CREATE TEMP TABLE census_layer AS SELECT * FROM main.census_layer WHERE 0;"
+    "CREATE TEMP TABLE census_unit AS SELECT * FROM main.census_unit WHERE 0;"
+    "CREATE TEMP TABLE event(id INTEGER PRIMARY KEY, layer, unit, kind, after_step, step, exact, "
+    "census_step);";
+
 #endif

@@ -152,7 +152,10 @@ static void print_interval(struct rlm_strbuf *text, const relume_interval *inter
     if (interval->kind == RELUME_EVERY_STEPS)
         rlm_strbuf_print(text, "%" PRIu64, interval->steps);
     else
-        rlm_strbuf_print(text, "%s", interval->kind == RELUME_FINAL ? "final" : "epoch");
+        rlm_strbuf_print(text, "%s",
+                         interval->kind == RELUME_OFF     ? "off"
+                         : interval->kind == RELUME_FINAL ? "final"
+                                                          : "epoch");
 }
 
 static void print_widths(struct rlm_strbuf *text, const relume_run_options *options)
@@ -325,8 +328,10 @@ static bool read_number(const char **at, double *value)
 static bool read_interval(const char **at, relume_interval *interval)
 {
     uint64_t steps = 0;
-    if (strcmp(*at, "epoch") == 0 || strcmp(*at, "final") == 0) {
-        *interval = (relume_interval){.kind = **at == 'e' ? RELUME_EVERY_EPOCH : RELUME_FINAL};
+    if (strcmp(*at, "epoch") == 0 || strcmp(*at, "final") == 0 || strcmp(*at, "off") == 0) {
+        *interval = (relume_interval){.kind = **at == 'e'   ? RELUME_EVERY_EPOCH
+                                              : **at == 'f' ? RELUME_FINAL
+                                                            : RELUME_OFF};
         *at += strlen(*at);
         return true;
     }

@@ -46,8 +46,12 @@ static relume_status check_options(const relume_run_options *options, relume_err
         return refuse_option(error, "data", "a run needs data, none were given");
     if (options->hidden_layers > 0 && !options->hidden)
         return refuse_option(error, "hidden", "hidden layers without widths");
-    if (!is_interval(&options->census))
+    if (!is_interval(&options->census) && options->census.kind != RELUME_OFF)
         return refuse_option(error, "census", "census every 0 steps, expected at least 1");
+    if (options->checkpoint.kind == RELUME_OFF)
+        return refuse_option(error, "checkpoint",
+                             "checkpoint off, expected epoch, final or a number of steps: a run keeps that of "
+                             "its start and that of its end");
     if (!is_interval(&options->checkpoint))
         return refuse_option(error, "checkpoint", "checkpoint every 0 steps, expected at least 1");
     if (options->loss < -1 || options->loss >= RELUME_LOSS_COUNT)
