@@ -4,7 +4,8 @@
  *     bench_recording [EPOCHS] [TURNS] [THREADS]      such as: bench_recording 2 9 1
  *
  * bare       no ledger, no census, checkpoints of the start and the end alone
- * recorded   the ledger, a checkpoint an epoch, a census at the start and the end: an autopsy needs no more
+ * recorded   the ledger and a checkpoint an epoch (--census off), which is all that an autopsy needs
+ * final      the same with a census at the start and the end
  * default    the same with a census an epoch, as `relume train` does unless told otherwise
  *
  * Every epoch of each is evaluated on the test split. Prints the medians over the turns of seconds and of the
@@ -19,11 +20,12 @@
 #include "bench.h"
 #include "relume/relume.h"
 
-enum { BARE, RECORDED, DEFAULT, WAYS };
+enum { BARE, RECORDED, FINAL, DEFAULT, WAYS };
 #define TURNS_MOST 101
 #define MOST 1.05
 
-static const char *const names[WAYS] = {"bare", "recorded", "default"};
+static const char *const names[WAYS] = {"bare", "recorded", "final", "default"};
+
 static double cpu_now(void)
 {
     struct timespec now;
@@ -45,7 +47,7 @@ static relume_run_options options_of(int way, uint64_t epochs, const char *path)
     options.trainer.epochs = epochs;
     options.ledger_off = way == BARE;
     options.checkpoint.kind = way == BARE ? RELUME_FINAL : RELUME_EVERY_EPOCH;
-    options.census.kind = way == DEFAULT ? RELUME_EVERY_EPOCH : RELUME_FINAL;
+    options.census.kind = way == DEFAULT ? RELUME_EVERY_EPOCH : way == FINAL ? RELUME_FINAL : RELUME_OFF;
     return options;
 }
 

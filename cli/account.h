@@ -9,8 +9,8 @@
 json_t *cli_layers_json(struct cli_json *document, const relume_census *census);
 /* The array "units": every unit of every hidden layer. */
 json_t *cli_units_json(struct cli_json *document, const relume_census *census);
-/* The object "ledger" of a run: births, deaths and revivals of all hidden layers; null where none was counted.
- */
+/* The object "ledger" of a run: births, deaths and revivals of all hidden layers; null where no unit was
+ * counted. */
 json_t *cli_ledger_json(struct cli_json *document, const relume_run *run);
 /* {"name", "split", "samples", "features"}; `split` is "train", "test" or "all". */
 json_t *cli_dataset_json(struct cli_json *document, const relume_dataset *dataset, const char *split);

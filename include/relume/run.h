@@ -105,10 +105,10 @@ RELUME_API void relume_run_destroy(relume_run *run);
 RELUME_API int relume_run_is_counted(const relume_run *run);
 
 /* Counts what such a run has left uncounted: its first weights, and those it has come to. From then on it
- * answers as one does that was trained with FINAL, to the same bytes; all in memory, nothing is written to its
- * directory. A run that is counted stays as it is. The data are loaded where they are not. `stop` (may be
- * NULL) is looked at between batches: INTERRUPTED. MISMATCH when the data changed, NOT_FOUND when a checkpoint
- * is gone, DIVERGED, IO, NO_MEMORY. */
+ * answers as one does that was trained with FINAL, to the same bytes; all in memory, nothing is written to
+ * its directory. A run that is counted stays as it is. The data are loaded where they are not. `stop` (may be
+ * NULL) is looked at between batches: INTERRUPTED. MISMATCH when the data changed, NOT_FOUND when a
+ * checkpoint is gone, DIVERGED, IO, NO_MEMORY. */
 RELUME_API relume_status relume_run_count(relume_run *run, const volatile int *stop,
                                           relume_error *error) RELUME_MUST_CHECK;
 

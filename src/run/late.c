@@ -1,7 +1,7 @@
-/* Counting after the fact, for a run that was trained without a census: its first weights and those it has come
- * to are in its checkpoints, and so is what the ledger saw in between. The two censuses are entered as a run
- * with a census at its start and its end enters them, into tables of the history's connection alone, so that
- * whoever asks the run, or reads its history through that connection, finds what such a run holds. */
+/* Counting after the fact, for a run that was trained without a census: its first weights and those it has
+ * come to are in its checkpoints, and so is what the ledger saw in between. The two censuses are entered as a
+ * run with a census at its start and its end enters them, into tables of the history's connection alone, so
+ * that whoever asks the run, or reads its history through that connection, finds what such a run holds. */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "run/run.h"
@@ -38,10 +38,8 @@ static relume_status count(struct late *late, uint64_t step, relume_error *error
     uint64_t steps = late->ending.steps_per_epoch;
     RLM_TRY(rlm_census_count(late->census, late->stop, error));
     rlm_ledger_enter(&late->ledger, late->census, step);
-    struct rlm_boundary boundary = {.step = step,
-                                    .epoch = steps > 0 ? step / steps : 0,
-                                    .census = late->census,
-                                    .ledger = &late->ledger};
+    struct rlm_boundary boundary = {
+        .step = step, .epoch = steps > 0 ? step / steps : 0, .census = late->census, .ledger = &late->ledger};
     return rlm_history_add_boundary(&late->run->history, &boundary, error);
 }
 
@@ -74,17 +72,34 @@ static relume_status equip(struct late *late, relume_error *error)
     return rlm_ledger_init(&late->ledger, late->network, rlm_is_gradient_only(&run->options.trainer), error);
 }
 
-/* What was filled in while nothing was counted gives way. */
-static relume_status recall_again(relume_run *run, relume_error *error)
+static void free_recalled(const relume_run *run)
 {
     rlm_free(run->layer);
     rlm_free(run->event);
     rlm_free(run->dead);
+}
+
+/* What was filled in while nothing was counted gives way, or stays where the new cannot be had. */
+static relume_status recall_again(relume_run *run, relume_error *error)
+{
+    relume_run before = *run;
     run->layer = NULL;
     run->event = NULL;
     run->dead = NULL;
-    run->event_count = 0;
-    return rlm_run_recall(run, error);
+    relume_status status = rlm_run_recall(run, error);
+    if (status == RELUME_OK) {
+        free_recalled(&before);
+    } else {
+        free_recalled(run);
+        run->layer = before.layer;
+        run->event = before.event;
+        run->event_count = before.event_count;
+        run->dead = before.dead;
+        run->dead_epochs = before.dead_epochs;
+        run->result = before.result;
+        run->is_counted = false;
+    }
+    return status;
 }
 
 static relume_status count_both(struct late *late, relume_error *error)

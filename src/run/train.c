@@ -49,9 +49,10 @@ static relume_status check_options(const relume_run_options *options, relume_err
     if (!is_interval(&options->census) && options->census.kind != RELUME_OFF)
         return refuse_option(error, "census", "census every 0 steps, expected at least 1");
     if (options->checkpoint.kind == RELUME_OFF)
-        return refuse_option(error, "checkpoint",
-                             "checkpoint off, expected epoch, final or a number of steps: a run keeps that of "
-                             "its start and that of its end");
+        return refuse_option(
+            error, "checkpoint",
+            "checkpoint off, expected epoch, final or a number of steps: a run keeps that of "
+            "its start and that of its end");
     if (!is_interval(&options->checkpoint))
         return refuse_option(error, "checkpoint", "checkpoint every 0 steps, expected at least 1");
     if (options->loss < -1 || options->loss >= RELUME_LOSS_COUNT)

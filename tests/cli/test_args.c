@@ -181,7 +181,9 @@ static void intervals_are_words_or_steps(void **state)
     assert_true(cli_read_interval("final", "epoch|final", &interval) && interval.kind == CLI_FINAL);
     assert_true(cli_read_interval("50", "epoch", &interval) && interval.kind == CLI_EVERY_STEPS);
     assert_int_equal(interval.steps, 50);
+    assert_true(cli_read_interval("off", "epoch|final|off", &interval) && interval.kind == CLI_OFF);
     assert_false(cli_read_interval("final", "epoch", &interval));
+    assert_false(cli_read_interval("off", "epoch|final", &interval));
     assert_false(cli_read_interval("0", "epoch", &interval));
 }
 

@@ -5,6 +5,7 @@ Batches of 1, 7 and 128, each with a short last batch, every optimizer, both cen
 are wide enough (96 × 200 multiply-adds a sample) that threads get ranges of their own.
     test_bytes.py PROGRAM
 """
+import json
 import sys
 
 import program
@@ -77,5 +78,30 @@ def test_bytes_of_floats(relume):
                 expected = told
 
 
+def test_counted_late(relume):
+    """A run without a census is told by autopsy and report as one that counted at its start and its end."""
+    program.write_idx(relume.path("images"), 167)
+    deaths = 0
+    for optimizer, rate in (("sgd", "2"), ("momentum", "0.3"), ("adam", "0.1")):
+        told = {}
+        for census in ("off", "final"):
+            run = f"run-{optimizer}-{census}"
+            relume.must("train", "images", "-o", run, "--hidden", "40,30", "--optimizer", optimizer, "--lr", rate, "--batch",
+                        "16", "--epochs", "4", "--holdout", "0.1", "--census", census, "--progress", "off")
+            model = relume.tell(run)["file model.safetensors"]
+            documents = [json.loads(relume.must("autopsy", run, "--json", *more)) for more in ([], ["--all"], ["--episodes"])]
+            documents.append(json.loads(relume.must("report", run, "--json")))
+            documents[-1]["epochs"].pop("train_loss"), documents[-1]["epochs"].pop("train_accuracy")  # of epoch 0: not computed
+            for document in documents:
+                for key in ("run", "seconds", "settings"):
+                    document.pop(key, None)
+            told[census] = [model, *documents]
+        deaths += len(told["off"][2]["deaths"])
+        for i, (off, final) in enumerate(zip(told["off"], told["final"])):
+            assert off == final, f"{optimizer}: document {i} of off and final"
+    assert deaths > 50, f"{deaths} deaths are too few to compare"
+    print(f"# {deaths} deaths told alike")
+
+
 if __name__ == "__main__":
-    sys.exit(program.main([test_bytes_of_images, test_bytes_of_floats]))
+    sys.exit(program.main([test_bytes_of_images, test_bytes_of_floats, test_counted_late]))

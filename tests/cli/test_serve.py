@@ -297,6 +297,35 @@ def fifty_long_runs_are_listed_within_a_second(server):
 
 
 @test
+def a_run_without_a_census(server):
+    """Nothing to follow while it trains, which is said; counted when it is over; null in the table of runs."""
+    def train(folder, epochs):
+        return subprocess.Popen([PROGRAM, "train", "digits", "--hidden", "64,32", "--epochs", epochs, "--lr", "0.5", "--census", "off", "-o", f"uncounted/{folder}",
+                                 "--progress", "off"], cwd=server.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    os.mkdir(pathlib.Path(server.folder, "uncounted"))
+    assert train("over", "2").wait(60) == 0
+    long = train("trains", "1000000")
+    try:
+        while not pathlib.Path(server.folder, "uncounted", "trains", "checkpoints", "step-15.safetensors").exists():
+            time.sleep(0.05)
+            assert long.poll() is None
+        lister = Server(server.folder, "uncounted")
+        answer = lister.get("/facts.json")
+        expect_status(answer, 200, "the list")
+        assert answer.count(b'"dead":[null,') == 2, answer[-400:]
+        pages = [lister.get("/run/0/facts.json"), lister.get("/run/1/facts.json")]
+        over, trains = pages if status(pages[0]) == 200 else pages[::-1]
+        expect_status(over, 200, "the run that is over")
+        assert b'"state":"finished"' in over and b'"born_dead":' in over
+        assert status(trains) != 200 and b"trained with --census off" in trains, trains[-400:]
+        assert lister.stop() == 130
+    finally:
+        long.kill()
+        long.wait()
+
+
+@test
 def wrong_usage_is_told(server):
     def run(*arguments):
         done = subprocess.run([PROGRAM, "serve", *arguments], cwd=server.folder, capture_output=True, text=True, timeout=20)
