@@ -7,7 +7,7 @@
 #define RLM_RUN_CHECKPOINT_H
 
 #include "census/ledger.h"
-#include "run/stride.h"
+#include "train/stride.h"
 #include "train/trainer.h"
 
 /* What is saved or restored, of one network. */

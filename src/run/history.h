@@ -8,7 +8,7 @@
 #include "relume/run.h"
 #include "run/settings.h"
 #include "run/sql.h"
-#include "run/stride.h"
+#include "train/stride.h"
 
 struct rlm_history {
     struct rlm_sql sql;

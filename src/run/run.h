@@ -8,7 +8,7 @@
 #include "run/folder.h"
 #include "run/history.h"
 #include "run/settings.h"
-#include "run/stride.h"
+#include "train/stride.h"
 #include "train/trainer.h"
 
 /* The best epoch so far, by the loss that early stopping watches. */

@@ -147,12 +147,8 @@ static relume_status step(relume_run *run, const relume_progress *progress, relu
 {
     bool measured = (progress->step + 1) % progress->steps_per_epoch == 0;
     run->stride.known = false;
-    if (measured)
-        rlm_stride_keep(&run->stride, run->network);
-    RLM_TRY(relume_trainer_step(run->trainer, error));
-    if (measured)
-        rlm_stride_measure(&run->stride, run->network);
-    return RELUME_OK;
+    rlm_trainer_measure(run->trainer, measured && run->stride.layers > 0 ? &run->stride : NULL);
+    return relume_trainer_step(run->trainer, error);
 }
 
 /* Steps and boundaries up to the end; *in_step tells what failed. */

@@ -46,12 +46,28 @@ void rlm_backward_deinit(struct rlm_backward *backward)
 struct weights_region {
     const struct rlm_kernels *kernels;
     struct rlm_backward_weights arguments;
+    size_t first; /* of rlm_stride_task */
 };
 
 static void weights_range(void *context, size_t begin, size_t end)
 {
     const struct weights_region *region = context;
-    region->kernels->backward_weights(&region->arguments, begin, end);
+    region->kernels->backward_weights(&region->arguments, region->first + begin, region->first + end);
+}
+
+/* The updates of `arguments`, all of them. */
+static void weights_update(const struct rlm_backward *backward, const struct rlm_pass *pass, size_t index,
+                           struct weights_region *region, size_t work)
+{
+    struct rlm_stride_task task = {.pool = pass->network->engine->pool,
+                                   .layer = &pass->network->layers[index],
+                                   .units = region->arguments.units,
+                                   .count = region->arguments.out_features,
+                                   .work = work,
+                                   .task = weights_range,
+                                   .context = region,
+                                   .first = &region->first};
+    rlm_stride_run(backward->stride, &task);
 }
 
 bool rlm_update_is_still(const struct rlm_update *update)
@@ -91,8 +107,7 @@ static void dead_weights(const struct rlm_backward *backward, const struct rlm_p
     region->arguments.out_features = count;
     /* an element's update costs some eight multiply-adds: it is read and written from far away */
     if (count > 0)
-        rlm_range_run(pass->network->engine->pool, count, count * layer->in_features * 8, weights_range,
-                      region);
+        weights_update(backward, pass, index, region, count * layer->in_features * 8);
 }
 
 struct pick_region {
@@ -158,10 +173,11 @@ static void layer_weights(const struct rlm_backward *backward, const struct rlm_
                       .motion = index == 0 ? backward->motion : NULL,
                       .rest_limit = backward->rest_limit},
     };
-    rlm_range_run(network->engine->pool, region.arguments.out_features,
-                  pass->batch * columns * region.arguments.out_features, weights_range, &region);
+    rlm_stride_begin(backward->stride, layer);
+    weights_update(backward, pass, index, &region, pass->batch * columns * region.arguments.out_features);
     if (kept->listed)
         dead_weights(backward, pass, index, &region);
+    rlm_stride_end(backward->stride, layer, index);
 }
 
 struct input_region {

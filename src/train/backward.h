@@ -10,6 +10,7 @@
 #define RLM_TRAIN_BACKWARD_H
 
 #include "network/forward.h"
+#include "train/stride.h"
 
 /* What becomes of a layer's gradient: an update with its state, or, with the kind STORE, the gradient itself.
  */
@@ -26,6 +27,7 @@ struct rlm_backward {
     uint8_t *motion;       /* [units]: set to an enum rlm_motion; NULL: not wanted */
     float rest_limit;      /* for RLM_MOTION_ENDED */
     const uint64_t *slept; /* [units]: not 0 where nothing at all is to be done for the unit; NULL: for all */
+    struct rlm_stride *stride; /* measures the updates; NULL: nobody does. The caller's */
     /* private */
     uint32_t *awake; /* [units of the first layer] */
     float *dz[2];    /* sample panels [batch, widest layer], taking turns */

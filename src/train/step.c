@@ -163,12 +163,13 @@ static bool layer_squares(const relume_trainer *trainer, size_t index, double *s
 struct apply_region {
     const struct rlm_kernels *kernels;
     struct rlm_apply arguments;
+    size_t first; /* of rlm_stride_task */
 };
 
 static void apply_range(void *context, size_t begin, size_t end)
 {
     const struct apply_region *region = context;
-    region->kernels->apply(&region->arguments, begin, end);
+    region->kernels->apply(&region->arguments, region->first + begin, region->first + end);
 }
 
 static void layer_apply(const relume_trainer *trainer, size_t index, float scale)
@@ -187,8 +188,16 @@ static void layer_apply(const relume_trainer *trainer, size_t index, float scale
                       .s1 = update->weight_s1,
                       .s2 = update->weight_s2},
     };
-    rlm_range_run(trainer->network->engine->pool, layer->out_features,
-                  layer->out_features * layer->in_features, apply_range, &weight);
+    struct rlm_stride_task task = {.pool = trainer->network->engine->pool,
+                                   .layer = layer,
+                                   .count = layer->out_features,
+                                   .work = layer->out_features * layer->in_features,
+                                   .task = apply_range,
+                                   .context = &weight,
+                                   .first = &weight.first};
+    rlm_stride_begin(trainer->backward.stride, layer);
+    rlm_stride_run(trainer->backward.stride, &task);
+    rlm_stride_end(trainer->backward.stride, layer, index);
     struct rlm_apply bias = {.rows = 1,
                              .columns = layer->out_features,
                              .stride = rlm_round_up(layer->out_features, RLM_LANES),
@@ -295,6 +304,8 @@ relume_status relume_trainer_step(relume_trainer *trainer, relume_error *error)
         return status;
     trainer->step++;
     trainer->samples += batch.count;
+    if (trainer->backward.stride)
+        trainer->backward.stride->known = true;
     observer_tell(trainer, batch.count);
     if (trainer->rest.units > 0)
         rest_note(trainer);

@@ -319,6 +319,11 @@ void rlm_trainer_note_dead(relume_trainer *trainer, const uint8_t *dead)
     rlm_rest_note_dead(&trainer->rest, &trainer->pass, dead);
 }
 
+void rlm_trainer_measure(relume_trainer *trainer, struct rlm_stride *stride)
+{
+    trainer->backward.stride = stride;
+}
+
 void rlm_trainer_observe(relume_trainer *trainer, const struct rlm_observer *observer)
 {
     trainer->observer = observer ? *observer : (struct rlm_observer){0};

@@ -7,6 +7,12 @@
 #include "relume/trainer.h"
 #include "train/observer.h"
 
+struct rlm_stride;
+
+/* Steps from now on measure how far they move the weights, into `stride`; NULL: they do not. Kept by its
+ * address. */
+void rlm_trainer_measure(relume_trainer *trainer, struct rlm_stride *stride);
+
 /* One observer at a time; NULL takes it off. Copied. */
 void rlm_trainer_observe(relume_trainer *trainer, const struct rlm_observer *observer);
 
