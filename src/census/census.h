@@ -44,6 +44,15 @@ relume_status rlm_census_create_stored(const relume_network *network, uint64_t s
                                        const relume_census_options *options, relume_census **census,
                                        relume_error *error);
 
+/* relume_census_create in the buffers of `lender`; see rlm_pass_init_beside. NULL: in its own. */
+relume_status rlm_census_create_beside(const relume_network *network, const relume_dataset *dataset,
+                                       relume_split split, const relume_census_options *options,
+                                       const struct rlm_pass *lender, relume_census **census,
+                                       relume_error *error);
+
+/* Counts no more: what counting needs is freed, or goes back to its lender, and the account stays. */
+void rlm_census_close(relume_census *census);
+
 /* Derives from active, margin and mean_activation of every unit all that the account says beside them, at the
  * network's current weights. Part of every count. */
 void rlm_census_settle(relume_census *census);

@@ -92,23 +92,32 @@ static size_t batch_capacity(const relume_census *census)
 }
 
 /* Gives a new census its data and the buffers of a pass over them. */
-static relume_status census_equip(relume_census *census, const relume_dataset *dataset, relume_error *error)
+static relume_status census_equip(relume_census *census, const relume_dataset *dataset,
+                                  const struct rlm_pass *lender, relume_error *error)
 {
     census->dataset = dataset;
     census->samples = census->rows.count;
     census->has_loss =
         dataset->task != RELUME_UNLABELLED && rlm_loss_check(census->network, dataset, NULL) == RELUME_OK;
-    size_t capacity = batch_capacity(census);
-    RLM_TRY(rlm_pass_init(&census->pass, census->network, capacity,
-                          RLM_PASS_ACTIVE | RLM_PASS_LIVE | RLM_PASS_MARGIN | RLM_PASS_SUM, error));
+    const unsigned wants = RLM_PASS_ACTIVE | RLM_PASS_LIVE | RLM_PASS_MARGIN | RLM_PASS_SUM;
+    RLM_TRY(
+        rlm_pass_init_beside(&census->pass, census->network, batch_capacity(census), wants, lender, error));
     if (!census->has_loss)
         return RELUME_OK;
-    return rlm_loss_init(&census->loss_pass, census->network, dataset, capacity, error);
+    return rlm_loss_init(&census->loss_pass, census->network, dataset, census->pass.capacity, error);
 }
 
 relume_status relume_census_create(const relume_network *network, const relume_dataset *dataset,
                                    relume_split split, const relume_census_options *options,
                                    relume_census **census, relume_error *error)
+{
+    return rlm_census_create_beside(network, dataset, split, options, NULL, census, error);
+}
+
+relume_status rlm_census_create_beside(const relume_network *network, const relume_dataset *dataset,
+                                       relume_split split, const relume_census_options *options,
+                                       const struct rlm_pass *lender, relume_census **census,
+                                       relume_error *error)
 {
     rlm_error_clear(error);
     if (options && !(options->nearly_dead >= 0 && options->nearly_dead <= 1)) {
@@ -125,12 +134,19 @@ relume_status relume_census_create(const relume_network *network, const relume_d
     if (!made)
         return RELUME_NO_MEMORY;
     made->rows = rows;
-    relume_status status = census_equip(made, dataset, error);
+    relume_status status = census_equip(made, dataset, lender, error);
     if (status == RELUME_OK)
         *census = made;
     else
         relume_census_destroy(made);
     return status;
+}
+
+void rlm_census_close(relume_census *census)
+{
+    rlm_loss_deinit(&census->loss_pass);
+    rlm_pass_deinit(&census->pass);
+    census->dataset = NULL;
 }
 
 void relume_census_destroy(relume_census *census)

@@ -21,11 +21,12 @@ static size_t panel_elements(struct rlm_arena *arena, size_t a, size_t b)
     return elements;
 }
 
-static void layer_layout(struct rlm_arena *arena, struct rlm_pass_layer *layer, size_t capacity, size_t units,
-                         unsigned wants)
+/* `lent`: room for z; NULL: it is to be taken. */
+static void layer_layout(struct rlm_arena *arena, struct rlm_pass_layer *layer, float *lent, size_t capacity,
+                         size_t units, unsigned wants)
 {
     size_t elements = panel_elements(arena, capacity, units);
-    *layer = (struct rlm_pass_layer){.z = rlm_arena_take(arena, elements, sizeof(float))};
+    *layer = (struct rlm_pass_layer){.z = lent ? lent : rlm_arena_take(arena, elements, sizeof(float))};
     if (wants & RLM_PASS_FEATURES)
         layer->z_features = rlm_arena_take(arena, elements, sizeof(float));
     if (wants & RLM_PASS_GATES)
@@ -46,20 +47,29 @@ static void pass_layout(struct rlm_arena *arena, struct rlm_pass *pass, unsigned
 {
     const relume_network *network = pass->network;
     size_t elements = panel_elements(arena, pass->capacity, network->layers[0].in_features);
-    pass->x = rlm_arena_take(arena, elements, sizeof(float));
+    const struct rlm_pass *lender = pass->lender;
+    pass->x = lender ? lender->x : rlm_arena_take(arena, elements, sizeof(float));
     pass->x_features = wants & RLM_PASS_FEATURES ? rlm_arena_take(arena, elements, sizeof(float)) : NULL;
     if (wants & RLM_PASS_LIVE)
         rlm_terms_layout(arena, pass);
     for (size_t l = 0; l < network->layer_count; l++)
-        layer_layout(arena, &pass->layer[l], pass->capacity, network->layers[l].out_features,
-                     network->layers[l].relu ? wants : 0);
+        layer_layout(arena, &pass->layer[l], lender ? lender->layer[l].z : NULL, pass->capacity,
+                     network->layers[l].out_features, network->layers[l].relu ? wants : 0);
 }
 
-relume_status rlm_pass_init(struct rlm_pass *pass, const relume_network *network, size_t capacity,
-                            unsigned wants, relume_error *error)
+/* A batch this large reads the weights seldom enough. */
+#define LENT_LEAST 128
+
+relume_status rlm_pass_init_beside(struct rlm_pass *pass, const relume_network *network, size_t capacity,
+                                   unsigned wants, const struct rlm_pass *lender, relume_error *error)
 {
     const relume_allocator *allocator = &network->engine->allocator;
-    struct rlm_pass made = {.network = network, .capacity = capacity, .eager = wants & RLM_PASS_EAGER};
+    size_t room = lender ? rlm_round_up(lender->capacity, RLM_LANES) : 0;
+    bool lent = room >= rlm_size_min(capacity, LENT_LEAST);
+    struct rlm_pass made = {.network = network,
+                            .capacity = lent ? rlm_size_min(capacity, room) : capacity,
+                            .lender = lent ? lender : NULL,
+                            .eager = wants & RLM_PASS_EAGER};
     made.layer = rlm_alloc_zero(allocator, network->layer_count, sizeof *made.layer);
     if (!made.layer)
         return rlm_error_memory(error, network->layer_count * sizeof *made.layer, "a forward pass");
@@ -73,6 +83,12 @@ relume_status rlm_pass_init(struct rlm_pass *pass, const relume_network *network
     rlm_pass_reset(&made);
     *pass = made;
     return RELUME_OK;
+}
+
+relume_status rlm_pass_init(struct rlm_pass *pass, const relume_network *network, size_t capacity,
+                            unsigned wants, relume_error *error)
+{
+    return rlm_pass_init_beside(pass, network, capacity, wants, NULL, error);
 }
 
 void rlm_pass_deinit(struct rlm_pass *pass)

@@ -4,6 +4,7 @@
 #define RLM_NETWORK_LOSS_H
 
 #include "network/forward.h"
+#include "relume/trainer.h"
 
 struct rlm_loss_pass {
     size_t capacity;
@@ -38,6 +39,11 @@ void rlm_loss_run(struct rlm_loss_pass *loss, const struct rlm_pass *pass, const
 
 /* Adds the `count` samples of the last run to `sum`, in their order. */
 void rlm_loss_add(const struct rlm_loss_pass *loss, size_t count, struct rlm_loss_sum *sum);
+
+/* relume_network_evaluate in the buffers of `lender`; see rlm_pass_init_beside. NULL: in its own. */
+relume_status rlm_network_evaluate_beside(const relume_network *network, const relume_dataset *dataset,
+                                          relume_split split, const struct rlm_pass *lender,
+                                          relume_score *score, relume_error *error);
 
 /* Means of a sum; NaN where there are no samples, accuracy NaN without classes. */
 double rlm_loss_mean(const struct rlm_loss_sum *sum);

@@ -63,6 +63,13 @@ static relume_status rows_evaluate(struct rlm_pass *pass, struct rlm_loss_pass *
 relume_status relume_network_evaluate(const relume_network *network, const relume_dataset *dataset,
                                       relume_split split, relume_score *score, relume_error *error)
 {
+    return rlm_network_evaluate_beside(network, dataset, split, NULL, score, error);
+}
+
+relume_status rlm_network_evaluate_beside(const relume_network *network, const relume_dataset *dataset,
+                                          relume_split split, const struct rlm_pass *lender,
+                                          relume_score *score, relume_error *error)
+{
     rlm_error_clear(error);
     RLM_TRY(rlm_pass_check(network, dataset, error));
     RLM_TRY(rlm_loss_check(network, dataset, error));
@@ -71,7 +78,7 @@ relume_status relume_network_evaluate(const relume_network *network, const relum
     struct rlm_loss_pass loss = {0};
     struct rlm_loss_sum sum = {0};
     unsigned wants = RLM_PASS_ACTIVE | RLM_PASS_LIVE; /* the cost follows the living here, too */
-    RLM_TRY(rlm_pass_init(&pass, network, rlm_pass_capacity(rows.count), wants, error));
+    RLM_TRY(rlm_pass_init_beside(&pass, network, rlm_pass_capacity(rows.count), wants, lender, error));
     relume_status status = rlm_loss_init(&loss, network, dataset, pass.capacity, error);
     if (status == RELUME_OK)
         status = rows_evaluate(&pass, &loss, dataset, rows, &sum, error);

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "network/loss.h"
 #include "run/counting.h"
 #include "run/run.h"
 
@@ -86,7 +87,8 @@ static relume_status count(relume_run *run, relume_error *error)
 static relume_status evaluate(relume_run *run, relume_split split, relume_score *score, relume_error *error)
 {
     double begin = rlm_clock_now();
-    RLM_TRY(relume_network_evaluate(run->network, run->dataset, split, score, error));
+    RLM_TRY(rlm_network_evaluate_beside(run->network, run->dataset, split, rlm_trainer_lend(run->trainer),
+                                        score, error));
     run->epoch_seconds.evaluate += rlm_clock_now() - begin;
     return RELUME_OK;
 }

@@ -14,6 +14,7 @@ relume_status rlm_count_between(relume_census *census, relume_trainer *trainer, 
     for (size_t u = 0; census->counted && u < units; u++)
         census->known[u] =
             census->layer[0].unit[u].active == 0 && rlm_trainer_unit_rested(trainer, u, census->step);
+    (void)rlm_trainer_lend(trainer); /* which the census may have from before */
     RLM_TRY(rlm_census_count(census, stop, error));
     census->step = step;
     for (size_t u = 0; u < units; u++)

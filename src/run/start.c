@@ -153,8 +153,8 @@ static relume_status equip(relume_run *run, relume_error *error)
     relume_census_options_default(&census);
     census.nearly_dead = run->options.nearly_dead;
     if (run->options.census.kind != RELUME_OFF)
-        RLM_TRY(relume_census_create(run->network, run->dataset, RELUME_SPLIT_TRAIN, &census, &run->census,
-                                     error));
+        RLM_TRY(rlm_census_create_beside(run->network, run->dataset, RELUME_SPLIT_TRAIN, &census,
+                                         rlm_trainer_lend(run->trainer), &run->census, error));
     RLM_TRY(rlm_stride_init(&run->stride, run->network, error));
     RLM_TRY(rlm_ledger_init(&run->ledger, run->network, rlm_is_gradient_only(&run->options.trainer), error));
     struct rlm_observer observer = rlm_ledger_observer(&run->ledger);

@@ -54,8 +54,8 @@ static relume_status sweep_init(struct sweep *sweep, relume_error *error)
     relume_census_options census;
     relume_census_options_default(&census);
     census.nearly_dead = options->nearly_dead;
-    RLM_TRY(relume_census_create(sweep->network, sweep->dataset, RELUME_SPLIT_TRAIN, &census, &sweep->census,
-                                 error));
+    RLM_TRY(rlm_census_create_beside(sweep->network, sweep->dataset, RELUME_SPLIT_TRAIN, &census,
+                                     rlm_trainer_lend(sweep->trainer), &sweep->census, error));
     RLM_TRY(rlm_ledger_init(&sweep->ledger, sweep->network, rlm_is_gradient_only(&options->trainer), error));
     struct rlm_observer observer = rlm_ledger_observer(&sweep->ledger);
     rlm_trainer_observe(sweep->trainer, &observer);

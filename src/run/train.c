@@ -282,6 +282,8 @@ relume_status relume_run_train(relume_engine *engine, const relume_run_options *
     rlm_history_close(&made->history);
     rlm_lock_release(made->lock);
     made->lock = -1;
+    if (made->census) /* its buffers are the trainer's */
+        rlm_census_close(made->census);
     relume_trainer_destroy(made->trainer);
     made->trainer = NULL;
     rlm_stride_deinit(&made->stride);

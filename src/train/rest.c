@@ -58,6 +58,11 @@ void rlm_rest_note_epoch(struct rlm_rest *rest, struct rlm_pass *pass, uint64_t 
         rlm_pass_leave_out(pass, 0, rest->proved);
 }
 
+void rlm_rest_put_back(const struct rlm_rest *rest, struct rlm_pass *pass)
+{
+    rlm_pass_leave_out(pass, 0, rest->proved);
+}
+
 void rlm_rest_note_dead(struct rlm_rest *rest, struct rlm_pass *pass, const uint8_t *dead)
 {
     for (size_t n = 0; n < rest->units; n++)

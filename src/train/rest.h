@@ -43,6 +43,9 @@ void rlm_rest_note(struct rlm_rest *rest, struct rlm_pass *pass, uint64_t step, 
 /* Steps `first` to the last one were a whole epoch. */
 void rlm_rest_note_epoch(struct rlm_rest *rest, struct rlm_pass *pass, uint64_t first);
 
+/* Somebody else has written to the buffers of `pass`: what units that are left out hold there is put back. */
+void rlm_rest_put_back(const struct rlm_rest *rest, struct rlm_pass *pass);
+
 /* Brings the states of all that are asleep to where they are after `step` updates, and wakes them. `first`
  * has the first layer's states, and the coefficients of the last step. */
 void rlm_rest_wake(struct rlm_rest *rest, const relume_network *network, const struct rlm_layer_update *first,

@@ -24,6 +24,7 @@ struct relume_trainer {
     uint64_t order_epoch; /* from 0; UINT64_MAX: none yet */
 
     struct rlm_pass pass;
+    bool lent; /* since the last step: others have written to the buffers */
     struct rlm_loss_pass loss;
     struct rlm_backward backward;
     struct rlm_rest rest; /* no units with options.dense */

@@ -266,6 +266,9 @@ static void observer_tell(const relume_trainer *trainer, size_t batch)
 static relume_status step_batch(relume_trainer *trainer, const struct rlm_batch *batch, relume_error *error)
 {
     struct rlm_fault fault;
+    if (trainer->lent && trainer->rest.units > 0)
+        rlm_rest_put_back(&trainer->rest, &trainer->pass);
+    trainer->lent = false;
     if (!rlm_pass_run(&trainer->pass, batch, &fault))
         return fault.reading != RELUME_OK ? rlm_fault_report(&fault, trainer->network, "", error)
                                           : diverged_forward(trainer, &fault, error);

@@ -314,6 +314,12 @@ bool rlm_trainer_unit_rested(const relume_trainer *trainer, size_t unit, uint64_
     return unit < trainer->rest.units && trainer->rest.stirred[unit] <= step;
 }
 
+const struct rlm_pass *rlm_trainer_lend(relume_trainer *trainer)
+{
+    trainer->lent = true;
+    return &trainer->pass;
+}
+
 void rlm_trainer_note_dead(relume_trainer *trainer, const uint8_t *dead)
 {
     rlm_rest_note_dead(&trainer->rest, &trainer->pass, dead);

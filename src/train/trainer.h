@@ -49,6 +49,10 @@ relume_status rlm_trainer_set_state(relume_trainer *trainer, const struct rlm_tr
  * False where nothing is known, as with options.dense. */
 bool rlm_trainer_unit_rested(const relume_trainer *trainer, size_t unit, uint64_t step);
 
+/* The buffers of a step, for a pass between two steps (rlm_pass_init_beside). To be asked for before each
+ * such pass, also where it keeps them from before; valid as long as the trainer. */
+const struct rlm_pass *rlm_trainer_lend(relume_trainer *trainer);
+
 /* Tells that these units of the first hidden layer (dead[unit] != 0) open for no training sample as they are
  * now: the forward pass leaves them out until something moves them. */
 void rlm_trainer_note_dead(relume_trainer *trainer, const uint8_t *dead);

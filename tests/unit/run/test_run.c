@@ -490,6 +490,33 @@ static void test_mismatch_names_the_setting(void **state)
     run_remove(path);
 }
 
+/* Counting and evaluating work in the buffers of the steps (rlm_trainer_lend), where units that are left out
+ * of the steps are to hold 0: some are dead on the training split and fire on the other one. */
+static void test_shared_buffers_change_nothing(void **state)
+{
+    (void)state;
+    static const size_t hidden[] = {64, 48};
+    relume_engine *engine = world_engine(NULL, 1, NULL);
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        char path[128];
+        relume_run_options options = run_options(run_path(path, "shared"));
+        options.data_options.holdout = 0.3;
+        options.hidden = hidden;
+        options.trainer.optimizer = RELUME_SGD;
+        options.trainer.learning_rate = 0.8;
+        options.trainer.batch_size = 128;
+        options.trainer.epochs = 12;
+        options.trainer.seed = seed;
+        char *expected = run_undisturbed(engine, options);
+        options.trainer.dense = 1;
+        run_train(engine, &options, RELUME_OK);
+        run_assert_tells(path, expected, "dead units left out, and not");
+        rlm_free(expected);
+        run_remove(path);
+    }
+    relume_engine_destroy(engine);
+}
+
 static void test_changed_data_are_refused(void **state)
 {
     (void)state;
@@ -665,6 +692,7 @@ int main(void)
         cmocka_unit_test(test_existing_is_never_overwritten),
         cmocka_unit_test(test_leftovers_of_a_beginning),
         cmocka_unit_test(test_mismatch_names_the_setting),
+        cmocka_unit_test(test_shared_buffers_change_nothing),
         cmocka_unit_test(test_changed_data_are_refused),
         cmocka_unit_test(test_a_start_that_fails_leaves_nothing),
         cmocka_unit_test(test_open_refuses_what_is_no_run),
