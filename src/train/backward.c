@@ -6,31 +6,64 @@
 #include "network/range.h"
 #include "network/terms.h"
 
-static void backward_layout(struct rlm_arena *arena, struct rlm_backward *backward,
-                            const relume_network *network, size_t capacity)
+static size_t panel_width(const relume_network *network, size_t l)
 {
-    size_t widest = 0, elements = 0;
-    for (size_t l = 0; l < network->layer_count; l++)
-        widest = rlm_size_max(widest, network->layers[l].out_features);
-    if (capacity > SIZE_MAX - RLM_LANES ||
-        !rlm_size_multiply(rlm_round_up(capacity, RLM_LANES), widest, &elements))
-        arena->overflow = true;
-    for (int i = 0; i < 2; i++)
-        backward->dz[i] = rlm_arena_take(arena, elements, sizeof(float));
-    backward->awake = rlm_arena_take(arena, network->layers[0].out_features, sizeof *backward->awake);
-    backward->layer = rlm_arena_take(arena, network->layer_count, sizeof *backward->layer);
-    backward->dlogits = backward->dz[0];
+    return rlm_round_up(network->layers[l].out_features, RLM_LANES);
 }
 
-relume_status rlm_backward_init(struct rlm_backward *backward, const relume_network *network, size_t capacity,
+enum place { OWN, BATCH, ABOVE };
+
+/* Where dz of layer l lies, asked of the last layer first: in a buffer of the pass that nobody reads any more
+ * when it is written, where one is large enough. The packed batch serves the forward pass alone, and z of
+ * layer l + 1 the layers above that one. Never z of the first layer, where units that are left out hold a 0
+ * that is to stay. The logits are read while their dz is written. *in_batch: dz of the layer above lies in
+ * the batch. */
+static enum place place_of(const relume_network *network, size_t l, bool *in_batch)
+{
+    size_t width = panel_width(network, l);
+    bool last = l + 1 == network->layer_count;
+    *in_batch = !last && !*in_batch && rlm_round_up(network->layers[0].in_features, RLM_LANES) >= width;
+    if (*in_batch)
+        return BATCH;
+    return !last && panel_width(network, l + 1) >= width ? ABOVE : OWN;
+}
+
+/* Layers that follow one another must not have the same room of their own: each takes that of its parity. */
+static void backward_layout(struct rlm_arena *arena, struct rlm_backward *backward,
+                            const struct rlm_pass *pass)
+{
+    const relume_network *network = pass->network;
+    size_t layers = network->layer_count, own[2] = {0, 0}, elements = 0;
+    float *room[2];
+    bool in_batch = false;
+    backward->awake = rlm_arena_take(arena, network->layers[0].out_features, sizeof *backward->awake);
+    backward->layer = rlm_arena_take(arena, layers, sizeof *backward->layer);
+    backward->dz = rlm_arena_take(arena, layers, sizeof *backward->dz);
+    for (size_t l = layers; l-- > 0;)
+        if (place_of(network, l, &in_batch) == OWN)
+            own[l % 2] = rlm_size_max(own[l % 2], panel_width(network, l));
+    for (size_t i = 0; i < 2; i++) {
+        if (pass->capacity > SIZE_MAX - RLM_LANES ||
+            !rlm_size_multiply(rlm_round_up(pass->capacity, RLM_LANES), own[i], &elements))
+            arena->overflow = true;
+        room[i] = rlm_arena_take(arena, elements, sizeof(float));
+    }
+    for (size_t l = layers; backward->dz && l-- > 0;) {
+        enum place place = place_of(network, l, &in_batch);
+        backward->dz[l] = place == BATCH ? pass->x : place == ABOVE ? pass->layer[l + 1].z : room[l % 2];
+    }
+}
+
+relume_status rlm_backward_init(struct rlm_backward *backward, const struct rlm_pass *pass,
                                 relume_error *error)
 {
     struct rlm_backward made = {0};
-    backward_layout(&made.arena, &made, network, capacity);
+    backward_layout(&made.arena, &made, pass);
     size_t bytes = made.arena.overflow ? SIZE_MAX : made.arena.used;
-    if (!rlm_arena_init(&made.arena, &network->engine->allocator))
+    if (!rlm_arena_init(&made.arena, &pass->network->engine->allocator))
         return rlm_error_memory(error, bytes, "the gradients of a batch");
-    backward_layout(&made.arena, &made, network, capacity);
+    backward_layout(&made.arena, &made, pass);
+    made.dlogits = made.dz[pass->network->layer_count - 1];
     *backward = made;
     return RELUME_OK;
 }
@@ -220,14 +253,9 @@ static void layer_input_gradient(const struct rlm_pass *pass, size_t index, cons
 
 void rlm_backward_run(struct rlm_backward *backward, const struct rlm_pass *pass)
 {
-    float *dz = backward->dz[0], *dx = backward->dz[1];
     for (size_t l = pass->network->layer_count; l-- > 0;) {
-        if (l > 0)
-            layer_input_gradient(pass, l, dz,
-                                 dx); /* before the update: it needs the weights of the forward pass */
-        layer_weights(backward, pass, l, dz);
-        float *done = dz;
-        dz = dx;
-        dx = done;
+        if (l > 0) /* before the update: it needs the weights of the forward pass */
+            layer_input_gradient(pass, l, backward->dz[l], backward->dz[l - 1]);
+        layer_weights(backward, pass, l, backward->dz[l]);
     }
 }

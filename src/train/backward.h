@@ -30,12 +30,13 @@ struct rlm_backward {
     struct rlm_stride *stride; /* measures the updates; NULL: nobody does. The caller's */
     /* private */
     uint32_t *awake; /* [units of the first layer] */
-    float *dz[2];    /* sample panels [batch, widest layer], taking turns */
+    float **dz;      /* [layers]: sample panels [batch, outputs of the layer], in part in the pass' buffers */
     struct rlm_arena arena;
 };
 
-/* Buffers for passes of up to `capacity` samples with RLM_PASS_GATES, _ACTIVE and _FEATURES. NO_MEMORY. */
-relume_status rlm_backward_init(struct rlm_backward *backward, const relume_network *network, size_t capacity,
+/* Buffers for the batches of `pass`, which has RLM_PASS_GATES, _ACTIVE and _FEATURES and outlives this. Once
+ * a batch has gone back, its activations are lost, but for those of the first layer. NO_MEMORY. */
+relume_status rlm_backward_init(struct rlm_backward *backward, const struct rlm_pass *pass,
                                 relume_error *error);
 void rlm_backward_deinit(struct rlm_backward *backward);
 

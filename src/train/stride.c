@@ -8,7 +8,7 @@
 #include "base/error.h"
 
 /* Rows of this many bytes are held twice, or 32 where they are longer: enough for two threads. */
-#define STRIP_BYTES ((size_t)512 << 10)
+#define STRIP_BYTES ((size_t)128 << 10)
 enum { STRIP_LEAST = 32 };
 
 static void stride_layout(struct rlm_stride *stride, const relume_network *network)

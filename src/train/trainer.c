@@ -213,7 +213,7 @@ static relume_status trainer_allocate(relume_trainer *trainer, const relume_trai
         wants |= options->dense < 0 ? RLM_PASS_LIVE | RLM_PASS_EAGER : RLM_PASS_LIVE;
     RLM_TRY(rlm_pass_init(&trainer->pass, network, trainer->batch_size, wants, error));
     RLM_TRY(rlm_loss_init(&trainer->loss, network, trainer->dataset, trainer->batch_size, error));
-    RLM_TRY(rlm_backward_init(&trainer->backward, network, trainer->batch_size, error));
+    RLM_TRY(rlm_backward_init(&trainer->backward, &trainer->pass, error));
     trainer_layout(&trainer->arena, trainer, options);
     size_t bytes = trainer->arena.overflow ? SIZE_MAX : trainer->arena.used;
     if (!rlm_arena_init(&trainer->arena, &network->engine->allocator))

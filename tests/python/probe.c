@@ -131,7 +131,7 @@ static void probe_gradients(struct probe *probe, const char *path)
     check(rlm_pass_init(&pass, probe->network, rows.count, wants, &error));
     check(rlm_loss_check(probe->network, probe->dataset, &error));
     check(rlm_loss_init(&loss, probe->network, probe->dataset, rows.count, &error));
-    check(rlm_backward_init(&backward, probe->network, rows.count, &error));
+    check(rlm_backward_init(&backward, &pass, &error));
     for (size_t l = 0; l < probe->network->layer_count; l++) {
         const struct rlm_layer *layer = &probe->network->layers[l];
         backward.layer[l].weight.kind = backward.layer[l].bias.kind = RLM_UPDATE_STORE;
