@@ -14,7 +14,7 @@ enum { STRIP_LEAST = 32 };
 static void stride_layout(struct rlm_stride *stride, const relume_network *network)
 {
     struct rlm_arena *arena = &stride->arena;
-    size_t widest = 0, longest = 0;
+    size_t widest = 0, longest = 1;
     for (size_t l = 0; l < network->layer_count; l++) {
         widest = rlm_size_max(widest, network->layers[l].out_features);
         longest = rlm_size_max(longest, network->layers[l].stride);
