@@ -231,6 +231,8 @@ static int prepare(void **state)
     command_run_well(in_root("train digits --hidden 12,8 --epochs 2 --holdout 20% --threads 2 -o @/run"));
     command_run_well(in_root("predict @/run digits -o @/p.npy --probabilities"));
     command_run_well(in_root("train digits --hidden 12,8 --epochs 1 --lr 3 --threads 2 -o @/dying"));
+    command_run_well(
+        in_root("train digits --hidden 12,8 --epochs 1 --lr 3 --census off --threads 2 -o @/uncounted"));
     char temporary[128]; /* what a command throws away is looked for there */
     return setenv("TMPDIR", run_path(temporary, "tmp"), 1) == 0 ? mkdir(temporary, 0700) : -1;
 }
@@ -320,6 +322,7 @@ static void test_autopsy_of_deaths(void **state)
     refuse_some(in_root("autopsy @/dying --threads 1"), true, NULL);
     assert_non_null(strstr(calm.out, " died at step "));
     refuse_some(in_root("autopsy @/dying --all --episodes --threads 2 --json"), false, NULL);
+    refuse_some(in_root("autopsy @/uncounted --threads 1 --json"), false, NULL); /* counted first */
 }
 
 static void test_forecast_and_sweep(void **state)
