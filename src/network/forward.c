@@ -50,7 +50,9 @@ static void pass_layout(struct rlm_arena *arena, struct rlm_pass *pass, unsigned
     const struct rlm_pass *lender = pass->lender;
     pass->x = lender ? lender->x : rlm_arena_take(arena, elements, sizeof(float));
     pass->x_features = wants & RLM_PASS_FEATURES ? rlm_arena_take(arena, elements, sizeof(float)) : NULL;
-    if (wants & RLM_PASS_LIVE)
+    if (wants & RLM_PASS_LIVE && lender && lender->terms.value)
+        pass->terms = lender->terms;
+    else if (wants & RLM_PASS_LIVE)
         rlm_terms_layout(arena, pass);
     for (size_t l = 0; l < network->layer_count; l++)
         layer_layout(arena, &pass->layer[l], lender ? lender->layer[l].z : NULL, pass->capacity,

@@ -51,7 +51,7 @@ struct rlm_pass {
     float *x, *x_features;         /* the packed batch */
     struct rlm_terms terms;        /* the memory of network/terms.h; with RLM_PASS_LIVE */
     struct rlm_pass_layer *layer;  /* [layers of the network] */
-    const struct rlm_pass *lender; /* whose x and z these are; NULL: its own */
+    const struct rlm_pass *lender; /* whose x, z and terms these are; NULL: its own */
     struct rlm_arena arena;
 };
 
@@ -77,10 +77,11 @@ struct rlm_fault {
  * network must outlive it. NO_MEMORY. */
 relume_status rlm_pass_init(struct rlm_pass *pass, const relume_network *network, size_t capacity,
                             unsigned wants, relume_error *error);
-/* The same with the batch and the activations in the buffers of `lender`, a pass of the network that outlives
- * this one and is not run while this one's are in use; NULL: none. What the lender held is lost: before it
- * runs again it has to be told once more what it leaves out. Where the lender has less room than `capacity`
- * (a multiple of 16), the capacity becomes that, or where that is small, nothing is borrowed. */
+/* The same with the batch, its activations and the lists of terms in the buffers of `lender`, a pass of the
+ * network that outlives this one and is not run while this one's are in use; NULL: none. What the lender held
+ * is lost: before it runs again it has to be told once more what it leaves out. Where the lender has less
+ * room than `capacity` (a multiple of 16), the capacity becomes that, or where that is small, nothing is
+ * borrowed. */
 relume_status rlm_pass_init_beside(struct rlm_pass *pass, const relume_network *network, size_t capacity,
                                    unsigned wants, const struct rlm_pass *lender, relume_error *error);
 /* A pass that was zeroed and never initialised is fine. */
