@@ -84,11 +84,17 @@ static relume_status count(relume_run *run, relume_error *error)
     return RELUME_OK;
 }
 
+/* Where steps have small batches the census has buffers of its own, which it fills anew at each count. */
+static const struct rlm_pass *lender_of(const relume_run *run)
+{
+    bool own = run->census && !run->census->pass.lender;
+    return own ? &run->census->pass : rlm_trainer_lend(run->trainer);
+}
+
 static relume_status evaluate(relume_run *run, relume_split split, relume_score *score, relume_error *error)
 {
     double begin = rlm_clock_now();
-    RLM_TRY(rlm_network_evaluate_beside(run->network, run->dataset, split, rlm_trainer_lend(run->trainer),
-                                        score, error));
+    RLM_TRY(rlm_network_evaluate_beside(run->network, run->dataset, split, lender_of(run), score, error));
     run->epoch_seconds.evaluate += rlm_clock_now() - begin;
     return RELUME_OK;
 }
