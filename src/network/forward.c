@@ -198,18 +198,19 @@ static relume_status batch_pack(struct rlm_pass *pass, const struct rlm_batch *b
     return RELUME_OK;
 }
 
-void rlm_batch_fetch(const struct rlm_batch *batch)
+void rlm_batch_fetch(const struct rlm_batch *batch, size_t part, size_t parts)
 {
     const relume_dataset *dataset = batch->dataset;
     size_t bytes = rlm_dataset_row_bytes(dataset);
-    if (dataset->reader) /* it has been told */
+    if (dataset->reader || bytes > FETCH_MOST / batch->count) /* a reader has been told */
         return;
-    for (size_t i = 0; bytes <= FETCH_MOST / batch->count && i < batch->count; i++) {
-        const char *row =
-            (const char *)dataset->x + (batch->index ? batch->index[i] : batch->first + i) * bytes;
-        for (size_t at = 0; at < bytes; at += CACHE_LINE)
-            __builtin_prefetch(row + at);
-        __builtin_prefetch(row + bytes - 1);
+    for (size_t i = batch->count * part / parts; i < batch->count * (part + 1) / parts; i++) {
+        size_t place = batch->index ? batch->index[i] : batch->first + i;
+        const char *row = (const char *)dataset->x + place * bytes, *end = row + bytes;
+        for (row -= (uintptr_t)row % CACHE_LINE; row < end; row += CACHE_LINE)
+            __builtin_prefetch(row);
+        if (dataset->labels)
+            __builtin_prefetch(dataset->labels + place);
     }
 }
 

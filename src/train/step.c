@@ -42,16 +42,18 @@ static struct rlm_batch batch_next(relume_trainer *trainer)
     return batch_at(trainer, (size_t)(trainer->step % trainer->steps_per_epoch) * trainer->batch_size);
 }
 
-/* The rows of the batch after this one, while this one is worked on. Those of another epoch have no order
- * yet.
- */
-static void batch_fetch(const relume_trainer *trainer)
+/* Where in a step the next batch is asked for. */
+enum fetch { FETCH_FIRST, FETCH_FORWARD, FETCH_LOSS, FETCH_BACKWARD, FETCHES };
+
+/* A part of the rows of the batch after this one, while this one is worked on. Those of another epoch have no
+ * order yet. */
+static void batch_fetch(const relume_trainer *trainer, enum fetch part)
 {
     uint64_t place = trainer->step % trainer->steps_per_epoch + 1;
     if (place == trainer->steps_per_epoch)
         return;
     struct rlm_batch batch = batch_at(trainer, (size_t)place * trainer->batch_size);
-    rlm_batch_fetch(&batch);
+    rlm_batch_fetch(&batch, part, FETCHES);
 }
 
 struct rlm_batch rlm_trainer_get_batch(relume_trainer *trainer)
@@ -269,13 +271,15 @@ static relume_status step_batch(relume_trainer *trainer, const struct rlm_batch 
     if (trainer->lent && trainer->rest.units > 0)
         rlm_rest_put_back(&trainer->rest, &trainer->pass);
     trainer->lent = false;
+    batch_fetch(trainer, FETCH_FIRST);
     if (!rlm_pass_run(&trainer->pass, batch, &fault))
         return fault.reading != RELUME_OK ? rlm_fault_report(&fault, trainer->network, "", error)
                                           : diverged_forward(trainer, &fault, error);
-    batch_fetch(trainer);
+    batch_fetch(trainer, FETCH_FORWARD);
     if (!trainer->pass.layer[0].listed)
         rlm_trainer_settle(trainer);
     rlm_loss_run(&trainer->loss, &trainer->pass, batch, trainer->backward.dlogits);
+    batch_fetch(trainer, FETCH_LOSS);
     struct rlm_loss_sum sum = {0};
     if (trainer->step % trainer->steps_per_epoch != 0)
         sum = trainer->epoch_sum;
@@ -288,6 +292,7 @@ static relume_status step_batch(relume_trainer *trainer, const struct rlm_batch 
         updates_set(trainer, false);
         rlm_backward_run(&trainer->backward, &trainer->pass);
     }
+    batch_fetch(trainer, FETCH_BACKWARD);
     trainer->epoch_sum = sum;
     return RELUME_OK;
 }
