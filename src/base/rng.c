@@ -68,36 +68,41 @@ void rlm_rng_normals(const struct rlm_rng *rng, uint64_t index, size_t count, do
         values[i] = rlm_rng_normal(rng, index + i);
 }
 
-/* The high half of a · b; the low half in *low. */
-static uint64_t multiply_high(uint64_t a, uint64_t b, uint64_t *low)
-{
-    uint64_t a_low = a & 0xffffffff, a_high = a >> 32, b_low = b & 0xffffffff, b_high = b >> 32;
-    uint64_t cross = a_high * b_low + (a_low * b_low >> 32); /* at most (2³²−1)² + 2³²−1 < 2⁶⁴ */
-    uint64_t middle = a_low * b_high + (cross & 0xffffffff);
-    *low = a * b;
-    return a_high * b_high + (cross >> 32) + (middle >> 32);
-}
+__extension__ typedef unsigned __int128 product;
 
 uint64_t rlm_rng_below(const struct rlm_rng *rng, uint64_t index, uint64_t bound)
 {
     for (uint64_t further = 0;; further++) {
-        uint64_t words[4], low;
+        uint64_t words[4];
         block_at(rng, index, further, words);
         for (int i = 0; i < 4; i++) {
-            uint64_t high = multiply_high(words[i], bound, &low);
+            product scaled = (product)words[i] * bound;
             /* 2⁶⁴ mod bound, which is below bound: low halves below it would be one too many */
-            if (low >= bound || low >= -bound % bound)
-                return high;
+            if ((uint64_t)scaled >= bound || (uint64_t)scaled >= -bound % bound)
+                return (uint64_t)(scaled >> 64);
         }
     }
 }
 
+/* rlm_rng_below where the first word of the block will do, which is nearly always: the other three, and the
+ * key of each round, are then not worked out for every draw. */
+static inline uint64_t below_first(const struct rlm_rng *rng, uint64_t index, uint64_t bound)
+{
+    philox4x64_ctr_t counter = {{index, rng->group, 0, 0}};
+    philox4x64_key_t key = {{rng->seed, rng->purpose}};
+    product scaled = (product)philox4x64(counter, key).v[0] * bound;
+    if ((uint64_t)scaled >= bound)
+        return (uint64_t)(scaled >> 64);
+    return rlm_rng_below(rng, index, bound);
+}
+
 void rlm_rng_shuffle(const struct rlm_rng *rng, uint32_t *order, size_t count)
 {
+    struct rlm_rng kept = *rng;
     for (size_t i = 0; i < count; i++)
         order[i] = (uint32_t)i;
     for (size_t i = count; i-- > 1;) {
-        size_t other = (size_t)rlm_rng_below(rng, i, (uint64_t)i + 1);
+        size_t other = (size_t)below_first(&kept, i, (uint64_t)i + 1);
         uint32_t held = order[i];
         order[i] = order[other];
         order[other] = held;

@@ -44,7 +44,8 @@ void rlm_ledger_deinit(struct rlm_ledger *ledger)
     *ledger = (struct rlm_ledger){0};
 }
 
-/* The last sample of the batch, from 0, that opened `unit`, which opened for one at least. */
+/* The last sample of the first `panels` panels of a batch, from 0, that opened `unit`, which opened for one
+ * at least. */
 static size_t last_open(const struct rlm_layer_step *step, size_t panels, size_t unit)
 {
     size_t panel = panels - 1;
@@ -53,17 +54,25 @@ static size_t last_open(const struct rlm_layer_step *step, size_t panels, size_t
     return panel * 16 + rlm_bits_highest(step->gates[panel * step->units + unit]);
 }
 
-static void observe_layer(struct rlm_ledger_layer *layer, const struct rlm_layer_step *seen,
+/* Nearly every unit fires in the last panel of a batch, so that is looked at first. `restrict` keeps what is
+ * only read in registers. */
+static void observe_layer(const struct rlm_ledger_layer *layer, const struct rlm_layer_step *seen,
                           const struct rlm_step_view *view, uint64_t samples)
 {
-    size_t panels = (view->batch + 15) / 16;
-    for (size_t u = 0; u < layer->units; u++) {
-        if (seen->active[u] == 0)
+    size_t panels = (view->batch + 15) / 16, units = layer->units;
+    uint64_t step = view->step, before = samples + (panels - 1) * 16 + 1;
+    const uint16_t *restrict gates = seen->gates + (panels - 1) * units;
+    const uint32_t *restrict active = seen->active;
+    uint64_t *restrict last_step = layer->last_step, *restrict first_step = layer->first_step;
+    uint64_t *restrict last_sample = layer->last_sample;
+    for (size_t u = 0; u < units; u++) {
+        if (active[u] == 0)
             continue;
-        layer->last_step[u] = view->step;
-        if (layer->first_step[u] == 0)
-            layer->first_step[u] = view->step;
-        layer->last_sample[u] = samples + last_open(seen, panels, u) + 1;
+        last_step[u] = step;
+        if (first_step[u] == 0)
+            first_step[u] = step;
+        last_sample[u] = gates[u] != 0 ? before + rlm_bits_highest(gates[u])
+                                       : samples + last_open(seen, panels - 1, u) + 1;
     }
 }
 

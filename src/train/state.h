@@ -36,9 +36,12 @@ struct relume_trainer {
     struct rlm_observer observer;
     struct rlm_layer_step *views; /* [hidden layers] */
 
-    uint64_t step; /* updates done */
+    uint64_t step;    /* updates done */
+    bool updates_set; /* backward's updates are those of updates_rate */
+    double updates_rate;
     struct rlm_loss_sum epoch_sum;
     double step_seconds;
+    unsigned untimed, timed_every; /* steps since the clock was looked at; how many that may be */
     uint64_t samples;
     struct rlm_arena arena; /* order, slots, gradients, squares, views, points */
 };

@@ -19,9 +19,11 @@ static void order_prepare(relume_trainer *trainer, uint64_t epoch)
 {
     if (!trainer->order || trainer->order_epoch == epoch)
         return;
+    double begin = rlm_clock_now();
     struct rlm_rng rng = {trainer->options.seed, RLM_RNG_SHUFFLE, epoch};
     rlm_rng_shuffle(&rng, trainer->order, trainer->rows.count);
     trainer->order_epoch = epoch;
+    trainer->step_seconds += rlm_clock_now() - begin;
 }
 
 /* The batch of the epoch in `order` that begins with the sample at place `begin`. */
@@ -45,15 +47,20 @@ static struct rlm_batch batch_next(relume_trainer *trainer)
 /* Where in a step the next batch is asked for. */
 enum fetch { FETCH_FIRST, FETCH_FORWARD, FETCH_LOSS, FETCH_BACKWARD, FETCHES };
 
-/* A part of the rows of the batch after this one, while this one is worked on. Those of another epoch have no
- * order yet. */
-static void batch_fetch(const relume_trainer *trainer, enum fetch part)
+/* The batch after this one, which is asked for while this one is worked on; of another epoch there is no
+ * order yet: then of no samples. */
+static struct rlm_batch batch_after(const relume_trainer *trainer)
 {
     uint64_t place = trainer->step % trainer->steps_per_epoch + 1;
     if (place == trainer->steps_per_epoch)
-        return;
-    struct rlm_batch batch = batch_at(trainer, (size_t)place * trainer->batch_size);
-    rlm_batch_fetch(&batch, part, FETCHES);
+        return (struct rlm_batch){.dataset = trainer->dataset};
+    return batch_at(trainer, (size_t)place * trainer->batch_size);
+}
+
+static void batch_fetch(const struct rlm_batch *after, enum fetch part)
+{
+    if (after->count > 0)
+        rlm_batch_fetch(after, part, FETCHES);
 }
 
 struct rlm_batch rlm_trainer_get_batch(relume_trainer *trainer)
@@ -110,15 +117,21 @@ static relume_status diverged_loss(const relume_trainer *trainer, const struct r
 
 /* ---- updates ---- */
 
+/* The coefficients of this step's updates. Those of an optimizer without moments follow from the rate alone,
+ * and need not be worked out anew while that stays. */
 static void updates_set(relume_trainer *trainer, bool store)
 {
     uint64_t step = trainer->step + 1;
     double rate = rlm_schedule_rate(&trainer->options, step, trainer->steps);
+    if (trainer->updates_set && rate == trainer->updates_rate && !store && trainer->slot_count < 2)
+        return;
     struct rlm_update weight = {.kind = RLM_UPDATE_STORE}, bias = weight;
     if (!store) {
         weight = rlm_optimizer_update(&trainer->options, rate, step, false);
         bias = rlm_optimizer_update(&trainer->options, rate, step, true);
     }
+    trainer->updates_set = !store;
+    trainer->updates_rate = rate;
     for (size_t l = 0; l < trainer->network->layer_count; l++) {
         trainer->backward.layer[l].weight = weight;
         trainer->backward.layer[l].bias = bias;
@@ -271,15 +284,16 @@ static relume_status step_batch(relume_trainer *trainer, const struct rlm_batch 
     if (trainer->lent && trainer->rest.units > 0)
         rlm_rest_put_back(&trainer->rest, &trainer->pass);
     trainer->lent = false;
-    batch_fetch(trainer, FETCH_FIRST);
+    struct rlm_batch after = batch_after(trainer);
+    batch_fetch(&after, FETCH_FIRST);
     if (!rlm_pass_run(&trainer->pass, batch, &fault))
         return fault.reading != RELUME_OK ? rlm_fault_report(&fault, trainer->network, "", error)
                                           : diverged_forward(trainer, &fault, error);
-    batch_fetch(trainer, FETCH_FORWARD);
+    batch_fetch(&after, FETCH_FORWARD);
     if (!trainer->pass.layer[0].listed)
         rlm_trainer_settle(trainer);
     rlm_loss_run(&trainer->loss, &trainer->pass, batch, trainer->backward.dlogits);
-    batch_fetch(trainer, FETCH_LOSS);
+    batch_fetch(&after, FETCH_LOSS);
     struct rlm_loss_sum sum = {0};
     if (trainer->step % trainer->steps_per_epoch != 0)
         sum = trainer->epoch_sum;
@@ -292,9 +306,27 @@ static relume_status step_batch(relume_trainer *trainer, const struct rlm_batch 
         updates_set(trainer, false);
         rlm_backward_run(&trainer->backward, &trainer->pass);
     }
-    batch_fetch(trainer, FETCH_BACKWARD);
+    batch_fetch(&after, FETCH_BACKWARD);
     trainer->epoch_sum = sum;
     return RELUME_OK;
+}
+
+/* Two looks at the clock take some 50 ns, as much as a small net's loss: where steps are short, one in
+ * CLOCK_STEPS stands for those before it. */
+#define CLOCK_STEPS 16
+#define CLOCK_SHORT 20e-6
+
+static relume_status step_timed(relume_trainer *trainer, const struct rlm_batch *batch, relume_error *error)
+{
+    if (++trainer->untimed < trainer->timed_every)
+        return step_batch(trainer, batch, error);
+    double begin = rlm_clock_now();
+    relume_status status = step_batch(trainer, batch, error);
+    double spent = rlm_clock_now() - begin;
+    trainer->step_seconds += spent * trainer->untimed;
+    trainer->untimed = 0;
+    trainer->timed_every = spent < CLOCK_SHORT ? CLOCK_STEPS : 1;
+    return status;
 }
 
 relume_status relume_trainer_step(relume_trainer *trainer, relume_error *error)
@@ -304,12 +336,8 @@ relume_status relume_trainer_step(relume_trainer *trainer, relume_error *error)
         return rlm_error_set(error, RELUME_USAGE, "all %llu steps of this training are done",
                              (unsigned long long)trainer->steps);
     }
-    double begin = rlm_clock_now();
     struct rlm_batch batch = batch_next(trainer);
-    relume_status status = step_batch(trainer, &batch, error);
-    trainer->step_seconds += rlm_clock_now() - begin;
-    if (status != RELUME_OK)
-        return status;
+    RLM_TRY(step_timed(trainer, &batch, error));
     trainer->step++;
     trainer->samples += batch.count;
     if (trainer->backward.stride)
