@@ -240,11 +240,23 @@ static void few_terms_shapes(const struct rlm_kernels *kernels, struct random *r
                      units[random_below(r, sizeof units / sizeof *units)]);
 }
 
+/* One panel of samples, which has tiles of its own: under plain SGD for features that fill a tile. */
+static void small_shapes(const struct rlm_kernels *kernels, struct random *r,
+                         void (*once)(const struct rlm_kernels *, struct random *, size_t, size_t, size_t))
+{
+    for (size_t i = 0; i < 480; i++) {
+        bool fills = once == weights_once;
+        size_t features = fills ? 32 * (1 + random_below(r, 3)) : 1 + i % 34;
+        once(kernels, r, 1 + random_below(r, 16), features, fills ? 1 + i % 30 : 1 + random_below(r, 40));
+    }
+}
+
 void check_backward_weights(const struct rlm_kernels *kernels, struct random *r, size_t rounds)
 {
     shapes(kernels, r, rounds, weights_once);
     deferred_shapes(kernels, r);
     few_terms_shapes(kernels, r);
+    small_shapes(kernels, r, weights_once);
     for (size_t i = 0; i < 40 + rounds; i++)
         weights_once(kernels, r, 0, random_dimension(r, 600), 1 + random_below(r, 40));
 }
@@ -254,6 +266,7 @@ void check_backward_input(const struct rlm_kernels *kernels, struct random *r, s
     shapes(kernels, r, rounds, input_once);
     for (size_t i = 0; i < rounds; i++)
         input_once(kernels, r, random_dimension(r, 130), random_dimension(r, 300), random_dimension(r, 200));
+    small_shapes(kernels, r, input_once);
 }
 
 /* ------------------------------------------------------------------------------- apply and row_squares */

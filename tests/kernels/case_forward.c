@@ -148,6 +148,9 @@ void check_forward(const struct rlm_kernels *kernels, struct random *r, size_t r
         once(kernels, r, random_dimension(r, 130), random_dimension(r, 300), random_dimension(r, 300));
     for (size_t i = 0; i < rounds; i++) /* sums of one term or two, which may be −0 */
         once(kernels, r, 1 + random_below(r, 3), 1 + random_below(r, 2), 1 + random_below(r, 20));
+    for (size_t i = 0; i < 480;
+         i++) /* one panel, which has tiles of its own: one in 16 has no list, margin or sum */
+        once(kernels, r, 1 + random_below(r, 16), 1 + random_below(r, 40), 1 + i % 34);
     once(kernels, r, 33, 1023, 20); /* around the cut of long sums */
     once(kernels, r, 33, 1024, 20);
     once(kernels, r, 33, 2049, 20);
