@@ -26,11 +26,11 @@ static void cut_run(void *context, size_t task, size_t thread)
 void rlm_range_run(struct rlm_pool *pool, size_t count, size_t work, rlm_range_task *task, void *context)
 {
     size_t threads = rlm_pool_threads(pool), blocks = rlm_divide_up(count, RLM_LANES);
-    size_t tasks = rlm_size_min(blocks, work / TASK_WORK);
-    if (threads < 2 || tasks < 2) {
+    if (threads < 2 || blocks < 2 || work < 2 * TASK_WORK) {
         task(context, 0, count);
         return;
     }
+    size_t tasks = rlm_size_min(blocks, work / TASK_WORK);
     tasks = rlm_size_min(tasks, threads * TASKS_PER_THREAD);
     struct cut cut = {task, context, count, rlm_divide_up(blocks, tasks) * RLM_LANES};
     rlm_pool_run(pool, cut_run, &cut, rlm_divide_up(count, cut.step));

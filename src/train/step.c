@@ -311,8 +311,8 @@ static relume_status step_batch(relume_trainer *trainer, const struct rlm_batch 
     return RELUME_OK;
 }
 
-/* Two looks at the clock take some 50 ns, as much as a small net's loss: where steps are short, one in
- * CLOCK_STEPS stands for those before it. */
+/* Two looks at the clock take some 50 ns, half as much as a small net's loss: where steps are short, and an
+ * epoch has enough of them, one in CLOCK_STEPS stands for those before it. */
 #define CLOCK_STEPS 16
 #define CLOCK_SHORT 20e-6
 
@@ -325,7 +325,8 @@ static relume_status step_timed(relume_trainer *trainer, const struct rlm_batch 
     double spent = rlm_clock_now() - begin;
     trainer->step_seconds += spent * trainer->untimed;
     trainer->untimed = 0;
-    trainer->timed_every = spent < CLOCK_SHORT ? CLOCK_STEPS : 1;
+    trainer->timed_every =
+        spent < CLOCK_SHORT && trainer->steps_per_epoch >= 16 * CLOCK_STEPS ? CLOCK_STEPS : 1;
     return status;
 }
 

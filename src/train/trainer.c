@@ -298,6 +298,11 @@ relume_progress relume_trainer_get_progress(const relume_trainer *trainer)
     };
 }
 
+uint64_t rlm_trainer_get_samples(const relume_trainer *trainer)
+{
+    return trainer->samples;
+}
+
 void rlm_trainer_settle(relume_trainer *trainer)
 {
     rlm_rest_wake(&trainer->rest, trainer->network, &trainer->backward.layer[0], trainer->step);

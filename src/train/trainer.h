@@ -45,6 +45,9 @@ struct rlm_trainer_state rlm_trainer_get_state(const relume_trainer *trainer);
 relume_status rlm_trainer_set_state(relume_trainer *trainer, const struct rlm_trainer_state *state,
                                     relume_error *error);
 
+/* Samples trained on since it was created; progress tells the same and more, at the price of a short step. */
+uint64_t rlm_trainer_get_samples(const relume_trainer *trainer);
+
 /* Whether a unit of the first hidden layer is known to be, bit for bit, what it was after `step` updates.
  * False where nothing is known, as with options.dense. */
 bool rlm_trainer_unit_rested(const relume_trainer *trainer, size_t unit, uint64_t step);
