@@ -16,6 +16,10 @@
 
 #define RLM_LANES 16
 
+/* In batches of up to 16 samples a layer of at most so many weights (rows × stride) has tiles of its own, for
+ * calls without lists (simd/small.inc). */
+#define RLM_SMALL_WEIGHTS ((size_t)1 << 15)
+
 enum rlm_update_kind {
     RLM_UPDATE_STORE,
     RLM_UPDATE_SGD,

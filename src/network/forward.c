@@ -215,12 +215,16 @@ void rlm_batch_fetch(const struct rlm_batch *batch, size_t part, size_t parts)
 }
 
 /* Lists cost little beside what they save: the sums of forward and dW are as fast with a list of all units as
- * without, those of dX need the weights packed number by number, which a small batch does not make up for.
- * Measured: docs/performance.md. */
-static bool list_pays(const struct rlm_pass *pass, size_t live, size_t units)
+ * without, those of dX need the weights packed number by number, which a small batch does not make up for,
+ * and the tiles of small layers have no lists at all. Measured: docs/performance.md. */
+static bool list_pays(const struct rlm_pass *pass, size_t index, size_t live)
 {
+    const struct rlm_layer *layer = &pass->network->layers[index];
+    size_t units = layer->out_features;
     if (pass->eager)
         return live < units;
+    if (pass->capacity <= RLM_LANES && units * layer->stride <= RLM_SMALL_WEIGHTS)
+        return live * 2 <= units;
     return live * 16 <= units * (pass->capacity > 64 ? 15 : 12);
 }
 
@@ -243,7 +247,7 @@ void rlm_pass_leave_out(struct rlm_pass *pass, size_t layer, const uint8_t *out)
     for (size_t n = 0; n < units; n++)
         if (!out[n])
             kept->asked[kept->asked_count++] = (uint32_t)n;
-    kept->asks = list_pays(pass, kept->asked_count, units);
+    kept->asks = list_pays(pass, layer, kept->asked_count);
     for (size_t n = 0; kept->asks && n < units; n++)
         if (out[n])
             unit_clear(pass, kept, units, n);
@@ -251,16 +255,17 @@ void rlm_pass_leave_out(struct rlm_pass *pass, size_t layer, const uint8_t *out)
 
 /* Sorts a layer's units by whether the batch opened them. Whether that pays is asked of a whole batch, so
  * that the shorter one at an epoch's end is not treated otherwise. */
-static void live_list(const struct rlm_pass *pass, struct rlm_pass_layer *layer, size_t units)
+static void live_list(const struct rlm_pass *pass, size_t index)
 {
-    size_t live = 0, dead = 0;
+    struct rlm_pass_layer *layer = &pass->layer[index];
+    size_t units = pass->network->layers[index].out_features, live = 0, dead = 0;
     layer->open = 0;
     for (size_t n = 0; n < units; n++) {
         live += layer->active[n] > 0;
         layer->open += layer->active[n];
     }
     layer->live_count = live;
-    layer->listed = list_pays(pass, live, units);
+    layer->listed = list_pays(pass, index, live);
     if (!layer->listed)
         return;
     for (size_t n = 0; n < units; n++)
@@ -320,7 +325,7 @@ static bool layer_forward(struct rlm_pass *pass, size_t index)
     rlm_range_run(network->engine->pool, layer->out_features, pass->batch * steps * units, forward_range,
                   &region);
     if (kept->live)
-        live_list(pass, kept, layer->out_features);
+        live_list(pass, index);
     return atomic_load_explicit(&region.finite, memory_order_relaxed);
 }
 
