@@ -86,8 +86,9 @@ struct piece {
     double samples_per_second, peak_gflops; /* 0: the work failed */
 };
 
-/* Works for about `seconds`; returns the samples done, 0 on failure. Between two looks at the clock, which are
- * much beside a step of a small net, it does more work as long as that stays far below the time there is. */
+/* Works for about `seconds`; returns the samples done, 0 on failure. Between two looks at the clock, which
+ * are much beside a step of a small net, it does more work as long as that stays far below the time there is.
+ */
 static double work_for(struct workload *workload, double seconds, double *spent, uint64_t *rounds,
                        relume_error *error)
 {

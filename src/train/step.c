@@ -315,6 +315,7 @@ static relume_status step_batch(relume_trainer *trainer, const struct rlm_batch 
  * epoch has enough of them, one in CLOCK_STEPS stands for those before it. */
 #define CLOCK_STEPS 16
 #define CLOCK_SHORT 20e-6
+#define CLOCK_EPOCH 256
 
 static relume_status step_timed(relume_trainer *trainer, const struct rlm_batch *batch, relume_error *error)
 {
@@ -325,8 +326,7 @@ static relume_status step_timed(relume_trainer *trainer, const struct rlm_batch 
     double spent = rlm_clock_now() - begin;
     trainer->step_seconds += spent * trainer->untimed;
     trainer->untimed = 0;
-    trainer->timed_every =
-        spent < CLOCK_SHORT && trainer->steps_per_epoch >= 16 * CLOCK_STEPS ? CLOCK_STEPS : 1;
+    trainer->timed_every = spent < CLOCK_SHORT && trainer->steps_per_epoch >= CLOCK_EPOCH ? CLOCK_STEPS : 1;
     return status;
 }
 
