@@ -8,6 +8,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "base/bits.h"
 #include "base/checked.h"
@@ -17,7 +18,7 @@ static void bench_layout(struct rlm_arena *arena, struct rlm_bench *bench, const
 {
     bench->row =
         rlm_arena_take(arena, bench->rows * rlm_variant_stride(inputs->features), sizeof *bench->row);
-    bench->list = rlm_arena_take(arena, RLM_BENCH_PLACES * inputs->samples, sizeof *bench->list);
+    bench->list = rlm_arena_take(arena, RLM_BENCH_PLACES * 2 * inputs->samples, sizeof *bench->list);
 }
 
 relume_status rlm_bench_init(struct rlm_bench *bench, const struct rlm_inputs *inputs, relume_error *error)
@@ -49,9 +50,10 @@ struct search {
     const struct rlm_variants *columns;
     size_t before, direction; /* places in it: before the update; the direction */
     double largest_before, largest_direction;
-    float *variant; /* [features + 1] */
-    uint32_t *list;
-    size_t listed; /* SIZE_MAX: all samples */
+    float *variant;      /* [features + 1] */
+    uint32_t *list;      /* [listed]: the samples in question */
+    uint32_t *candidate; /* [candidates]: those that may open at some rate */
+    size_t listed, candidates;
 };
 
 static double search_value(const struct search *search, size_t sample, double rate)
@@ -70,13 +72,37 @@ static double search_rounding(const struct search *search, size_t sample, double
                                      search->largest_before + rate * search->largest_direction, sample);
 }
 
-/* The verdict at a rate: no sample opens the gate. The sample that last did is tried first. */
+/* Takes all candidates into question. */
+static void search_widen(struct search *search)
+{
+    memcpy(search->list, search->candidate, search->candidates * sizeof *search->list);
+    search->listed = search->candidates;
+}
+
+/* Leaves out the samples at which the value is below −rounding at every rate from 0 up. The rounding is a +
+ * r·b with a and b those of the two columns, so it is enough that p < −a and d > b: both terms of the value
+ * are then negative, which keeps its own roundings, and those of a and b, to a few 2⁻⁵² of it. */
+static void search_begin(struct search *search)
+{
+    const double upward = 1.0 + 0x1p-30;
+    search->candidates = 0;
+    for (size_t sample = 0; sample < search->inputs->samples; sample++) {
+        double a = 5.0 * rlm_inputs_rounding(search->inputs, search->largest_before, sample);
+        double b = 5.0 * rlm_inputs_rounding(search->inputs, search->largest_direction, sample);
+        double p = (double)rlm_variants_get(search->columns, search->before, sample);
+        double d = (double)rlm_variants_get(search->columns, search->direction, sample);
+        search->candidate[search->candidates] = (uint32_t)sample;
+        search->candidates += !(p < -a * upward && d > b * upward);
+    }
+    search_widen(search);
+}
+
+/* The verdict at a rate: no sample in question opens the gate. */
 static bool dead_at(const struct search *search, float rate)
 {
     rlm_move_make(search->move, 0, (double)rate, search->variant);
-    size_t count = search->listed == SIZE_MAX ? search->inputs->samples : search->listed;
-    for (size_t i = 0; i < count; i++) {
-        size_t sample = search->listed == SIZE_MAX ? i : search->list[i];
+    for (size_t i = 0; i < search->listed; i++) {
+        size_t sample = search->list[i];
         double value = search_value(search, sample, (double)rate);
         double rounding = search_rounding(search, sample, (double)rate);
         if (value < -rounding)
@@ -92,7 +118,8 @@ static bool dead_at(const struct search *search, float rate)
 static void search_narrow(struct search *search, float a, float b)
 {
     search->listed = 0;
-    for (size_t sample = 0; sample < search->inputs->samples; sample++) {
+    for (size_t i = 0; i < search->candidates; i++) {
+        size_t sample = search->candidate[i];
         double at_a = search_value(search, sample, (double)a) + search_rounding(search, sample, (double)a);
         double at_b = search_value(search, sample, (double)b) + search_rounding(search, sample, (double)b);
         if (at_a >= 0.0 || at_b >= 0.0)
@@ -113,17 +140,19 @@ static void bisect(struct search *search, float *alive, float *dead)
         else
             a = middle;
     }
-    search->listed = SIZE_MAX;
+    search_widen(search);
     *alive = rlm_bits_float(a);
     *dead = rlm_bits_float(b);
 }
 
-/* The interval in real numbers; low > high when no rate kills. */
+/* The interval in real numbers; low > high when no rate kills. A sample that is no candidate has p < 0 < d
+ * and bounds it nowhere. */
 static void real_interval(const struct search *search, double *low, double *high)
 {
     *low = 0.0;
     *high = (double)INFINITY;
-    for (size_t sample = 0; sample < search->inputs->samples; sample++) {
+    for (size_t i = 0; i < search->candidates; i++) {
+        size_t sample = search->candidate[i];
         double p = (double)rlm_variants_get(search->columns, search->before, sample);
         double d = (double)rlm_variants_get(search->columns, search->direction, sample);
         if (d > 0.0)
@@ -213,9 +242,10 @@ void rlm_lethal_search(const struct rlm_inputs *inputs, const struct rlm_move *m
                             .largest_before = rlm_variant_largest(move->before, inputs->features),
                             .largest_direction = rlm_variant_largest(direction, inputs->features),
                             .variant = variant,
-                            .list = bench->list + place * inputs->samples,
-                            .listed = SIZE_MAX};
+                            .list = bench->list + 2 * place * inputs->samples,
+                            .candidate = bench->list + (2 * place + 1) * inputs->samples};
     double low, high;
+    search_begin(&search);
     real_interval(&search, &low, &high);
     float dead = (float)anchor;
     if (!(dead > 0.0f && dead_at(&search, dead)) && !find_anchor(&search, low, high, &dead))

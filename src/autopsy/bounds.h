@@ -22,7 +22,7 @@ struct rlm_bench {
     struct rlm_variants variants;
     size_t rows;    /* variants that `row` holds */
     float *row;     /* [rows, rlm_variant_stride] */
-    uint32_t *list; /* [RLM_BENCH_PLACES][samples] */
+    uint32_t *list; /* [RLM_BENCH_PLACES][2][samples] */
     struct rlm_arena arena;
 };
 #define RLM_BENCH_ROWS 128

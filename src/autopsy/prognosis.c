@@ -271,6 +271,21 @@ static void judge(struct rlm_causes *causes, struct rlm_strata *strata, const st
         judge_deeper(&patient, network->engine);
 }
 
+struct measure_region {
+    const struct rlm_inputs *inputs;
+    const struct rlm_variants *variants;
+    relume_death *const *deaths;
+};
+
+static void measure_one(void *context, size_t task, size_t thread)
+{
+    (void)thread;
+    const struct measure_region *region = context;
+    struct rlm_distance distance = rlm_distance_find(region->inputs, region->variants, task);
+    region->deaths[task]->prognosis.margin = distance.margin;
+    region->deaths[task]->prognosis.distance = distance.parameters;
+}
+
 static void measure(struct rlm_causes *causes, struct rlm_strata *strata, relume_death *const *deaths,
                     size_t count)
 {
@@ -284,11 +299,8 @@ static void measure(struct rlm_causes *causes, struct rlm_strata *strata, relume
         rlm_variants_put(&causes->now, i, causes->variant);
     }
     rlm_variants_count(&causes->now, count, inputs);
-    for (size_t i = 0; i < count; i++) {
-        struct rlm_distance distance = rlm_distance_find(inputs, &causes->now, i);
-        deaths[i]->prognosis.margin = distance.margin;
-        deaths[i]->prognosis.distance = distance.parameters;
-    }
+    struct measure_region region = {inputs, &causes->now, deaths};
+    rlm_pool_run(inputs->engine->pool, measure_one, &region, count);
 }
 
 void rlm_prognosis_find(struct rlm_causes *causes, struct rlm_strata *strata,
