@@ -433,20 +433,56 @@ static void conclude(struct rlm_causes *causes, const struct subject *s, size_t 
     death->outlier = s->pushed && death->pusher[0].decisive && death->pusher[0].norm_ratio > 3.0;
 }
 
-/* Marks the groups of samples in which a variant of the then count may open with the inputs before the
- * update. Counted with those after it, it gives p there; before, each input k is off by as much as
- * rlm_ceilings_compare says, so the sum is at most p + sway, and both sums are rounded as inputs.h says. */
-static void mark_open(const struct rlm_causes *causes, size_t index, const float *variant,
-                      const struct rlm_inputs *now)
+/* Whether a variant of the then count may open at a sample of a group with the inputs before the update.
+ * Counted with those after it, it gives p there; before, each input k is off by as much as
+ * rlm_ceilings_compare says, so the sum is at most p + sway, and both sums are rounded as inputs.h says.
+ * sway[RLM_GROUP]; NULL: the group's. */
+static bool may_open(const struct rlm_causes *causes, size_t index, double largest, size_t group,
+                     const struct rlm_inputs *now, const float *sway)
 {
-    double largest = rlm_variant_largest(variant, now->features);
-    for (size_t place = 0; place < now->samples; place++) {
-        size_t group = place / RLM_GROUP;
+    size_t first = group * RLM_GROUP, last = rlm_size_min(now->samples, first + RLM_GROUP);
+    for (size_t place = first; place < last; place++) {
         double norm1 = now->norm1[place] + causes->stretch[group];
-        double above = causes->sway[group] + 2.0 * rlm_inputs_rounding_of(now, largest, norm1);
+        double above = sway ? (double)sway[place - first] : causes->sway[group];
+        above += 2.0 * rlm_inputs_rounding_of(now, largest, norm1);
         if ((double)rlm_variants_get(&causes->then, index, place) + above * (1.0 + 0x1p-30) > 0.0)
-            causes->open[group] = 1;
+            return true;
     }
+    return false;
+}
+
+struct open_region {
+    struct rlm_causes *causes;
+    const struct rlm_strata *strata;
+    const struct rlm_inputs *now;
+    size_t index;
+    const float *variant;
+    double largest;
+};
+
+/* Marks the group if the variant may open there. Where the bound for a whole group does not settle it, that
+ * for each sample mostly does. */
+static void mark_group(void *context, size_t group, size_t thread)
+{
+    (void)thread;
+    const struct open_region *r = context;
+    struct rlm_causes *causes = r->causes;
+    struct rlm_live live = rlm_strata_live(r->strata, RLM_BEFORE);
+    float sway[RLM_GROUP];
+    if (causes->open[group] || !may_open(causes, r->index, r->largest, group, r->now, NULL))
+        return;
+    rlm_ceilings_compare_samples(&r->strata->ceilings, &live, r->variant, group, r->now, sway);
+    causes->open[group] = may_open(causes, r->index, r->largest, group, r->now, sway);
+}
+
+static void mark_open(struct rlm_causes *causes, size_t index, const float *variant,
+                      const struct rlm_inputs *now, const struct rlm_strata *strata)
+{
+    struct rlm_live live = rlm_strata_live(strata, RLM_BEFORE);
+    struct open_region region = {causes, strata,  now,
+                                 index,  variant, rlm_variant_largest(variant, now->features)};
+    rlm_ceilings_compare(&strata->ceilings, &live, variant, causes->sway, causes->stretch);
+    rlm_pool_run(now->engine->pool, mark_group, &region, rlm_divide_up(now->samples, RLM_GROUP));
 }
 
 /* The then count: each unit as it was before the update, and as it was after it, over the inputs before.
@@ -461,14 +497,12 @@ static void count_then(struct rlm_causes *causes, struct rlm_strata *strata, con
         rlm_variants_count(&causes->then, count * 2, then);
         return;
     }
-    struct rlm_live live = rlm_strata_live(strata, RLM_BEFORE);
     rlm_variants_count(&causes->then, count * 2, now);
     memset(causes->open, 0, rlm_divide_up(now->samples, RLM_GROUP));
     for (size_t i = 0; i < 2 * count; i++) {
         const struct subject *s = &subject[i / 2];
         const float *variant = i % 2 == 0 ? s->rows.before : s->rows.after;
-        rlm_ceilings_compare(&strata->ceilings, &live, variant, causes->sway, causes->stretch);
-        mark_open(causes, i, variant, now);
+        mark_open(causes, i, variant, now, strata);
         causes->open[s->place / RLM_GROUP] = 1;
     }
     rlm_strata_get_some(strata, causes->open);

@@ -24,7 +24,12 @@ static void work_layout(struct rlm_arena *arena, const struct rlm_ceilings *c, s
                                       .bias = rlm_arena_take(arena, padded, sizeof(float)),
                                       .z = rlm_arena_take(arena, RLM_GROUP * c->units, sizeof(float)),
                                       .margin = rlm_arena_take(arena, padded, sizeof(float)),
-                                      .list = rlm_arena_take(arena, c->units, sizeof(uint32_t))};
+                                      .list = rlm_arena_take(arena, c->units, sizeof(uint32_t)),
+                                      .slot = rlm_arena_take(arena, c->units, sizeof(uint32_t)),
+                                      .open = rlm_arena_take(arena, c->units, sizeof(uint32_t)),
+                                      .spare = rlm_arena_take(arena, c->units, sizeof(uint32_t)),
+                                      .doubt = rlm_arena_take(arena, c->units, sizeof(uint32_t)),
+                                      .wanted = rlm_arena_take(arena, c->units, 1)};
 }
 
 static void layout(struct rlm_arena *arena, struct rlm_ceilings *c, size_t threads)
@@ -36,6 +41,8 @@ static void layout(struct rlm_arena *arena, struct rlm_ceilings *c, size_t threa
     c->weights = rlm_arena_take(arena, c->units, sizeof(float));
     c->reach = rlm_arena_take(arena, c->blocks * c->groups, sizeof(float));
     c->longest = rlm_arena_take(arena, c->groups, sizeof(float));
+    c->rounded = rlm_arena_take(arena, c->sketch.dots ? c->units * 4 * c->sketch.quads : 0, 1);
+    c->sketched = rlm_arena_take(arena, c->sketch.dots ? c->units : 0, sizeof *c->sketched);
     c->work = rlm_arena_take(arena, threads, sizeof *c->work);
     for (size_t thread = 0; thread < threads; thread++) {
         struct rlm_ceiling_work work;
@@ -87,10 +94,13 @@ relume_status rlm_ceilings_init(struct rlm_ceilings *ceilings, const relume_netw
                                 .groups = rlm_divide_up(inputs->samples, RLM_GROUP),
                                 .blocks = rlm_divide_up(inputs->features, RLM_LANES)};
     size_t threads = rlm_pool_threads(inputs->engine->pool);
+    rlm_sketch_init(&made.sketch, network, inputs);
     layout(&made.arena, &made, threads);
     size_t bytes = made.arena.overflow ? SIZE_MAX : made.arena.used;
-    if (!rlm_arena_init(&made.arena, &inputs->engine->allocator))
+    if (!rlm_arena_init(&made.arena, &inputs->engine->allocator)) {
+        rlm_sketch_deinit(&made.sketch);
         return rlm_error_memory(error, bytes, "bounds on what the first layer gives");
+    }
     layout(&made.arena, &made, threads);
     double m = (double)(inputs->features + 1) * 0x1p-24;
     made.gamma = at_least(m / (1.0 - m));
@@ -103,6 +113,7 @@ relume_status rlm_ceilings_init(struct rlm_ceilings *ceilings, const relume_netw
 
 void rlm_ceilings_deinit(struct rlm_ceilings *ceilings)
 {
+    rlm_sketch_deinit(&ceilings->sketch);
     rlm_arena_deinit(&ceilings->arena);
     *ceilings = (struct rlm_ceilings){0};
 }
@@ -179,6 +190,8 @@ static void settle_unit(void *context, size_t task, size_t thread)
     memcpy(kept, row, c->stride * sizeof *kept);
     kept[c->stride] = bias;
     c->weight[unit] = weight;
+    if (c->sketch.dots)
+        rlm_sketch_round(&c->sketch, row, bias, c->rounded + unit * 4 * c->sketch.quads, &c->sketched[unit]);
 }
 
 static void settle(struct rlm_ceilings *ceilings, const struct rlm_live *live, bool aside)
@@ -233,35 +246,120 @@ static bool is_shut_in_both(const struct rlm_ceilings *c, size_t unit, size_t gr
     return raised(c->ceiling[at], c->rise[at]) + rounding_of_both(c, unit, group) <= 0.0f;
 }
 
-/* Gathers the rows that have to be computed; returns how many. */
-static size_t gather(const struct pass_region *region, size_t group, const struct rlm_ceiling_work *work)
+/* Whether the ceiling was not above 0 before it was last raised, and has been raised above it: or has never
+ * been brought down. */
+static bool is_doubtful(const struct rlm_ceilings *c, size_t unit, size_t group)
+{
+    size_t at = unit * c->groups + group;
+    return !is_shut(c, unit, group) && (isinf(c->ceiling[at]) || c->ceiling[at] - c->rise[at] <= 0.0f);
+}
+
+/* Brings ceilings down to the sketch's bounds. unit[count] */
+static void lower(struct rlm_ceilings *c, const uint32_t *unit, size_t count, size_t group)
+{
+    const int8_t *rounded[RLM_DOTS_ROWS];
+    const struct rlm_sketched *sketched[RLM_DOTS_ROWS];
+    float bound[RLM_DOTS_ROWS];
+    for (size_t i = 0; i < count; i++) {
+        rounded[i] = c->rounded + unit[i] * 4 * c->sketch.quads;
+        sketched[i] = &c->sketched[unit[i]];
+    }
+    rlm_sketch_bound(&c->sketch, group, c->longest[group], rounded, sketched, count, bound);
+    for (size_t i = 0; i < count; i++) {
+        float *ceiling = &c->ceiling[unit[i] * c->groups + group];
+        *ceiling = bound[i] < *ceiling ? bound[i] : *ceiling;
+    }
+}
+
+/* Looks at the units of a group whose ceilings are in doubt. */
+static void screen(const struct pass_region *region, size_t group, const struct rlm_ceiling_work *work)
+{
+    struct rlm_ceilings *c = region->ceilings;
+    size_t count = 0;
+    for (size_t k = 0; k < region->live->count; k++)
+        if (is_doubtful(c, region->live->unit[k], group))
+            work->doubt[count++] = region->live->unit[k];
+    for (size_t done = 0; done < count; done += RLM_DOTS_ROWS)
+        lower(c, work->doubt + done, rlm_size_min(RLM_DOTS_ROWS, count - done), group);
+}
+
+/* Finds which units of the map have to be computed; returns how many. */
+static size_t find_open(const struct pass_region *region, size_t group, const struct rlm_ceiling_work *work)
 {
     const struct rlm_ceilings *c = region->ceilings;
-    const struct rlm_live *live = region->live;
     size_t count = 0;
-    for (size_t k = 0; k < live->count; k++) {
-        size_t unit = live->unit[k];
-        if (region->open ? is_shut_in_both(c, unit, group) : is_shut(c, unit, group))
-            continue;
-        memcpy(work->row + count * c->stride, live->layer->weight + unit * c->stride,
-               c->stride * sizeof(float));
-        work->bias[count] = live->layer->bias[unit];
-        work->margin[count] = -INFINITY;
-        work->list[count++] = (uint32_t)k;
+    for (size_t k = 0; k < region->live->count; k++) {
+        size_t unit = region->live->unit[k];
+        bool shut = region->open ? is_shut_in_both(c, unit, group) : is_shut(c, unit, group);
+        work->wanted[k] = !shut;
+        if (!shut)
+            work->open[count++] = (uint32_t)k;
     }
     return count;
 }
 
+/* Gives up the rows that are not among the first `count` slots or not wanted; returns how many of these slots
+ * are free. */
+static size_t drop_rows(struct rlm_ceiling_work *work, size_t count)
+{
+    size_t spare = 0;
+    for (size_t slot = 0; slot < work->held; slot++) {
+        uint32_t k = work->list[slot];
+        if (slot < count && work->wanted[k])
+            continue;
+        work->slot[k] = RLM_NO_SLOT;
+        if (slot < count)
+            work->spare[spare++] = (uint32_t)slot;
+    }
+    for (size_t slot = work->held; slot < count; slot++)
+        work->spare[spare++] = (uint32_t)slot;
+    return spare;
+}
+
+/* Gathers the rows that have to be computed, in the first slots; returns how many. */
+static size_t gather(const struct pass_region *region, size_t group, struct rlm_ceiling_work *work)
+{
+    const struct rlm_ceilings *c = region->ceilings;
+    const struct rlm_layer *layer = region->live->layer;
+    size_t count = find_open(region, group, work), spare = drop_rows(work, count);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t k = work->open[i];
+        work->margin[i] = -INFINITY;
+        if (work->slot[k] != RLM_NO_SLOT)
+            continue;
+        size_t unit = region->live->unit[k], slot = work->spare[--spare];
+        memcpy(work->row + slot * c->stride, layer->weight + unit * c->stride, c->stride * sizeof(float));
+        work->bias[slot] = layer->bias[unit];
+        work->list[slot] = k;
+        work->slot[k] = (uint32_t)slot;
+    }
+    work->held = count;
+    return count;
+}
+
+/* No rows are there: for other parameters, or another map. */
+static void forget_rows(const struct rlm_ceilings *c)
+{
+    for (size_t thread = 0; thread < rlm_pool_threads(c->inputs->engine->pool); thread++) {
+        c->work[thread].held = 0;
+        for (size_t k = 0; k < c->units; k++)
+            c->work[thread].slot[k] = RLM_NO_SLOT;
+    }
+}
+
 /* The norms of a panel; what has not been computed is 0 and adds nothing. */
-static void measure(struct rlm_inputs *next, size_t panel, const float *z, size_t count)
+static void measure(struct rlm_inputs *next, size_t panel, const float *z, size_t count,
+                    const struct rlm_ceiling_work *work)
 {
     double sum[RLM_LANES] = {0}, squares[RLM_LANES] = {0};
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        const float *one = z + work->slot[work->open[i]] * RLM_LANES;
         for (size_t lane = 0; lane < RLM_LANES; lane++) {
-            double value = (double)z[i * RLM_LANES + lane];
+            double value = (double)one[lane];
             sum[lane] += value;
             squares[lane] += value * value;
         }
+    }
     rlm_inputs_put_norms(next, panel, sum, squares);
 }
 
@@ -280,7 +378,7 @@ static void scatter(const struct pass_region *region, size_t group, size_t count
         for (size_t i = 0; i < count; i++)
             memcpy(x + (panel * features + work->list[i]) * RLM_LANES, z + i * RLM_LANES,
                    RLM_LANES * sizeof *x);
-        measure(region->next, group * RLM_GROUP / RLM_LANES + panel, z, count);
+        measure(region->next, group * RLM_GROUP / RLM_LANES + panel, z, count, work);
     }
     for (size_t i = 0; !region->open && i < count; i++) {
         size_t unit = region->live->unit[work->list[i]];
@@ -294,12 +392,14 @@ static void pass_group(const struct pass_region *region, size_t group, size_t th
 {
     const struct rlm_ceilings *c = region->ceilings;
     const struct rlm_inputs *inputs = c->inputs;
-    const struct rlm_ceiling_work *work = &c->work[thread];
+    struct rlm_ceiling_work *work = &c->work[thread];
+    if (c->sketch.dots && !region->open)
+        screen(region, group, work);
     size_t count = gather(region, group, work);
     struct rlm_forward forward = {.batch = rlm_size_min(RLM_GROUP, inputs->samples - group * RLM_GROUP),
                                   .in_features = inputs->features,
                                   .out_features = count,
-                                  .x = inputs->x + group * RLM_GROUP * inputs->features,
+                                  .x = count > 0 ? rlm_inputs_group(inputs, group, thread) : NULL,
                                   .weight = work->row,
                                   .stride = c->stride,
                                   .bias = work->bias,
@@ -327,6 +427,7 @@ static void pass_task(void *context, size_t task, size_t thread)
 
 static void pass_run(const struct pass_region *region)
 {
+    forget_rows(region->ceilings);
     rlm_pool_run(region->ceilings->inputs->engine->pool, pass_task, (void *)region,
                  rlm_divide_up(region->span.last - region->span.first, RLM_INPUTS_CHUNK));
 }
@@ -364,6 +465,43 @@ void rlm_ceilings_compare(const struct rlm_ceilings *c, const struct rlm_live *l
             stretch[group] += by;
         }
     }
+}
+
+/* Adds size · min(by, room) for each sample of a panel, room being what is left between the output and the
+ * end that it moves to: 0 where the weight is negative, `top` where it is not. */
+static void add_sway(float *sway, const float *x, float weight, float by, float top)
+{
+    float size = fabsf(weight), sign = weight < 0.0f ? 1.0f : -1.0f, end = weight < 0.0f ? 0.0f : top;
+    for (size_t lane = 0; lane < RLM_LANES; lane++) {
+        float room = end + sign * x[lane];
+        float step = room < by ? room : by;
+        sway[lane] += size * (step > 0.0f ? step : 0.0f);
+    }
+}
+
+/* An output h at the one end lies within `by` of it at the other, and between 0 and the raised ceiling,
+ * rounding included. Each summand is rounded twice, and there are `count` of them, none negative. */
+void rlm_ceilings_compare_samples(const struct rlm_ceilings *c, const struct rlm_live *live,
+                                  const float *weight, size_t group, const struct rlm_inputs *at, float *sway)
+{
+    size_t first = group * RLM_GROUP;
+    size_t panels = rlm_divide_up(rlm_size_min(RLM_GROUP, at->samples - first), RLM_LANES);
+    memset(sway, 0, RLM_GROUP * sizeof *sway);
+    for (size_t k = 0; k < live->count; k++) {
+        size_t unit = live->unit[k];
+        if (weight[k] == 0.0f || is_shut_in_both(c, unit, group))
+            continue;
+        size_t place = unit * c->groups + group;
+        float rounded = rounding_of_both(c, unit, group);
+        float by = (c->rise[place] + 2.0f * rounded) * UPWARD;
+        float top = (raised(c->ceiling[place], c->rise[place]) + rounded) * UPWARD;
+        for (size_t panel = 0; panel < panels; panel++)
+            add_sway(sway + panel * RLM_LANES,
+                     at->x + (first + panel * RLM_LANES) * at->features + k * RLM_LANES, weight[k], by, top);
+    }
+    float upward = (1.0f + (float)(live->count + 4) * 0x1p-23f) * UPWARD;
+    for (size_t lane = 0; lane < RLM_GROUP; lane++)
+        sway[lane] *= upward;
 }
 
 float rlm_ceilings_highest(const struct rlm_ceilings *ceilings, size_t unit)

@@ -6,20 +6,29 @@
  *
  * A ceiling holds for real numbers. When a group has been computed it is the largest float pre-activation
  * plus its rounding; when the parameters move by Δ it rises by Σ_b ‖Δ_b‖ · S_b + |Δ bias|, over blocks b of
- * 16 features, S_b the largest ‖x_b‖ of the block over the group's samples (Cauchy and Schwarz). */
+ * 16 features, S_b the largest ‖x_b‖ of the block over the group's samples (Cauchy and Schwarz). A ceiling
+ * that was not above 0 and has risen above it is looked at by the sketch (sketch.h) before anything is
+ * computed. */
 #ifndef RLM_AUTOPSY_CEILING_H
 #define RLM_AUTOPSY_CEILING_H
 
-#include "autopsy/inputs.h"
+#include "autopsy/sketch.h"
 
-/* Scratch memory of one thread, for one group or one unit. */
+/* Scratch memory of one thread. The rows of one group stay for the next, which needs most of them again. */
 struct rlm_ceiling_work {
-    float *row;     /* [units, stride]: the rows to be computed, side by side */
-    float *bias;    /* [units rounded up to 16] */
-    float *z;       /* sample panels [RLM_GROUP, units] */
-    float *margin;  /* [units] */
-    uint32_t *list; /* [units]: places in the map of what is computed */
+    float *row;      /* [units, stride]: the rows to be computed, side by side */
+    float *bias;     /* [units rounded up to 16] */
+    float *z;        /* sample panels [RLM_GROUP, units] */
+    float *margin;   /* [units] */
+    uint32_t *list;  /* [held]: the places in the map of the rows that are there */
+    uint32_t *slot;  /* [units]: where the row of a place in the map is, or RLM_NO_SLOT */
+    uint32_t *open;  /* [units]: what is computed, places in the map, ascending */
+    uint32_t *spare; /* [units]: slots that may be filled */
+    uint32_t *doubt; /* [units]: those whose ceilings are in doubt */
+    uint8_t *wanted; /* [units], by place in the map: 1: to be computed */
+    size_t held;     /* rows that are there */
 };
+#define RLM_NO_SLOT UINT32_MAX
 
 struct rlm_ceilings {
     const struct rlm_inputs *inputs; /* D */
@@ -33,6 +42,9 @@ struct rlm_ceilings {
     float *reach;   /* [blocks, groups]: S */
     float *longest; /* [groups]: the largest norm1 */
     struct rlm_ceiling_work *work; /* [threads] */
+    struct rlm_sketch sketch;      /* of the same data */
+    int8_t *rounded; /* [units][4 · quads]: the rows of this and the next, where there is a sketch */
+    struct rlm_sketched *sketched; /* [units] */
     struct rlm_arena arena;
 };
 
@@ -70,6 +82,13 @@ void rlm_ceilings_forward_some(struct rlm_ceilings *ceilings, const struct rlm_l
  * sum of |weight[k]| times the k-th; stretch[groups], their plain sum. */
 void rlm_ceilings_compare(const struct rlm_ceilings *ceilings, const struct rlm_live *live,
                           const float *weight, double *sway, double *stretch);
+
+/* The first sum for each sample of one group, and closer: an output neither falls below 0 nor rises above
+ * what the ceilings allow. `at`: what these units give, in the map's order, at the parameters that the
+ * ceilings hold for. sway[RLM_GROUP]. */
+void rlm_ceilings_compare_samples(const struct rlm_ceilings *ceilings, const struct rlm_live *live,
+                                  const float *weight, size_t group, const struct rlm_inputs *at,
+                                  float *sway);
 
 /* The highest ceiling of a unit. */
 float rlm_ceilings_highest(const struct rlm_ceilings *ceilings, size_t unit);

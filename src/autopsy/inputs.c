@@ -37,6 +37,7 @@ void rlm_inputs_deinit(struct rlm_inputs *inputs)
 {
     rlm_arena_deinit(&inputs->arena);
     rlm_arena_deinit(&inputs->lists);
+    rlm_arena_deinit(&inputs->raw);
     *inputs = (struct rlm_inputs){0};
 }
 
@@ -141,21 +142,23 @@ struct forward_region {
 
 static void forward_chunk(void *context, size_t task, size_t thread)
 {
-    (void)thread;
     const struct forward_region *region = context;
     const struct rlm_inputs *inputs = region->inputs;
-    size_t first = region->span.first + task * CHUNK;
-    struct rlm_forward forward = {.batch = rlm_size_min(CHUNK, region->span.last - first),
-                                  .in_features = inputs->features,
-                                  .out_features = region->units,
-                                  .x = inputs->x + first * inputs->features,
-                                  .weight = region->dense.weight,
-                                  .stride = region->dense.stride,
-                                  .bias = region->dense.bias,
-                                  .z = region->z + first * region->units,
-                                  .relu = region->relu};
-    (void)rlm_kernels_get(inputs->engine->level)
-        ->forward(&forward, 0, region->units); /* weights of a run are finite: checked by it */
+    size_t first = region->span.first + task * CHUNK, last = rlm_size_min(first + CHUNK, region->span.last);
+    size_t piece = inputs->widen ? RLM_GROUP : CHUNK;
+    for (; first < last; first += piece) {
+        struct rlm_forward forward = {.batch = rlm_size_min(piece, last - first),
+                                      .in_features = inputs->features,
+                                      .out_features = region->units,
+                                      .x = rlm_inputs_group(inputs, first / RLM_GROUP, thread),
+                                      .weight = region->dense.weight,
+                                      .stride = region->dense.stride,
+                                      .bias = region->dense.bias,
+                                      .z = region->z + first * region->units,
+                                      .relu = region->relu};
+        (void)rlm_kernels_get(inputs->engine->level)
+            ->forward(&forward, 0, region->units); /* weights of a run are finite: checked by it */
+    }
 }
 
 static void forward_run(struct forward_region *region)

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/checked.h"
 #include "data/dataset.h"
+#include "kernels/bytes.h"
 #include "network/network.h"
 
 /* Floats from one variant to the next where several lie side by side, each aligned for the kernels. */
@@ -34,7 +35,11 @@ struct rlm_inputs {
     double *norm2;         /* [samples], by place: √(Σx² + 1) */
     uint32_t *used;        /* [groups][features]: the features that are not 0 for all samples of a group */
     uint32_t *used_count;  /* [groups]; NULL: not listed */
-    struct rlm_arena arena, lists;
+    uint8_t *bytes; /* byte panels of an even number, by place: the raw data, when they are bytes. NULL: not
+                       kept */
+    rlm_widen_kernel *widen; /* makes x of them, in less time than it takes to read x; NULL: it does not */
+    float *wide;             /* [threads][·]: a group of it each */
+    struct rlm_arena arena, lists, raw;
 };
 #define RLM_GROUP 32 /* samples of a group: two panels */
 
@@ -64,6 +69,13 @@ bool rlm_inputs_arrange(const struct rlm_inputs *inputs, uint32_t *order, uint32
 /* Lists the features that each group uses, for inputs whose x has been written and will not change; without
  * memory for that, or where it would not pay, none are listed. */
 void rlm_inputs_list(struct rlm_inputs *inputs);
+
+/* Keeps bytes beside x, for inputs packed from this dataset in the order that they have now; where the data
+ * are not bytes, the CPU has no use for them, or there is no memory, none are kept. */
+void rlm_inputs_keep_bytes(struct rlm_inputs *inputs, const relume_network *network,
+                           const relume_dataset *dataset);
+/* x of a group of samples: where it is, or made of bytes in memory of this thread. */
+const float *rlm_inputs_group(const struct rlm_inputs *inputs, size_t group, size_t thread);
 
 /* Samples first … last − 1; `first` is a multiple of RLM_INPUTS_CHUNK. */
 #define RLM_INPUTS_CHUNK 256

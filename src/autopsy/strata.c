@@ -59,6 +59,7 @@ static void pack_data(struct rlm_strata *strata, const relume_network *network, 
             }
         rlm_inputs_pack(data, network, dataset);
     }
+    rlm_inputs_keep_bytes(data, network, dataset);
     rlm_inputs_list(data);
     first->filled[0] = first->filled[1] = data->samples;
     first->measured[0] = first->measured[1] = true;

@@ -1,5 +1,6 @@
 /* What a layer is fed over all of D, against a plain loop: ceilings that let units be passed over, units left
- * out as proved dead, and the bound on how far one update moves what it is fed, while the weights wander. */
+ * out as proved dead, and the bounds on how far one update moves what it is fed, while the weights wander.
+ * Data of floats, of bytes, which are read and looked at as bytes, and of bytes scaled feature by feature. */
 #include "check.h"
 
 #include <math.h>
@@ -7,10 +8,11 @@
 
 #include "autopsy/strata.h"
 #include "base/rng.h"
+#include "network/network.h"
 #include "world.h"
 
 #define SAMPLES 707 /* no multiple of a group */
-#define FEATURES 20
+#define FEATURES 22 /* no multiple of 4 */
 #define UNITS 40
 #define GROUPS ((SAMPLES + RLM_GROUP - 1) / RLM_GROUP)
 #define MOVES 40
@@ -76,6 +78,23 @@ static void count_shut(struct wander *w)
             w->shut += c->ceiling[(size_t)w->strata.layer[1].live[k] * GROUPS + group] < 0.0f;
 }
 
+/* The sway of each sample bounds what the update moves a sum by, upward, at that sample. */
+static void check_samples(const struct wander *w, const struct rlm_live *live, const float *weight)
+{
+    const struct rlm_inputs *now = rlm_strata_at((struct rlm_strata *)&w->strata, 1, RLM_AFTER);
+    for (size_t group = 0; group < GROUPS; group++) {
+        float sway[RLM_GROUP];
+        rlm_ceilings_compare_samples(&w->strata.ceilings, live, weight, group, now, sway);
+        for (size_t place = group * RLM_GROUP; place < SAMPLES && place / RLM_GROUP == group; place++) {
+            double rise = 0.0;
+            for (size_t k = 0; k < live->count; k++)
+                rise += (double)weight[k] * ((double)output(w, w->before, live->unit[k], place) -
+                                             (double)output(w, w->after, live->unit[k], place));
+            assert_true(rise <= (double)sway[place % RLM_GROUP]);
+        }
+    }
+}
+
 /* sway and stretch bound what the update changed at every sample; the groups asked for are computed. */
 static void check_before(struct wander *w)
 {
@@ -91,6 +110,7 @@ static void check_before(struct wander *w)
     for (size_t group = 0; group < GROUPS; group++)
         open[group] = group % 3 != w->some % 3;
     rlm_ceilings_compare(&w->strata.ceilings, &live, weight, sway, stretch);
+    check_samples(w, &live, weight);
     rlm_strata_get_some(&w->strata, open);
     w->some++;
     for (size_t place = 0; place < SAMPLES; place++) {
@@ -111,37 +131,88 @@ static void check_before(struct wander *w)
     }
 }
 
-static void test_against_loop(void **state)
+static relume_dataset *bytes(relume_engine *engine, bool standardize, uint64_t seed)
+{
+    unsigned char x[SAMPLES * FEATURES];
+    uint32_t labels[SAMPLES];
+    struct rlm_rng rng = {seed, RLM_RNG_TEST, 4};
+    for (size_t i = 0; i < sizeof x; i++) /* dark and bright samples, and features that are 0 in many */
+        x[i] = (unsigned char)(i % FEATURES == 7 && i / FEATURES % 5 > 0
+                                   ? 0
+                                   : rlm_rng_below(&rng, i, 1 + (255 >> i / FEATURES % 4)));
+    for (size_t i = 0; i < SAMPLES; i++)
+        labels[i] = (uint32_t)(i % 3);
+    relume_matrix matrix = {.samples = SAMPLES,
+                            .features = FEATURES,
+                            .element = RELUME_U8,
+                            .x = x,
+                            .labels = labels,
+                            .classes = 3};
+    relume_dataset_options options;
+    relume_dataset *dataset = NULL;
+    relume_error error = {0};
+    relume_dataset_options_default(&options);
+    options.standardize = standardize;
+    assert_ok(relume_dataset_create(engine, "bytes", &matrix, &options, &dataset, &error), error);
+    return dataset;
+}
+
+static relume_network *network_for(relume_engine *engine, const relume_dataset *dataset, uint64_t seed)
 {
     static const size_t widths[] = {FEATURES, UNITS, 12, 3, 0};
+    relume_network *network = world_network(engine, widths, RELUME_LOSS_SOFTMAX, seed);
+    relume_error error = {0};
+    relume_scaling scaling = relume_dataset_get_scaling(dataset);
+    assert_ok(rlm_network_set_scaling(network, &scaling, &error), error);
+    return network;
+}
+
+/* Ceilings, and the bytes where there are any, are at work. */
+static void check_work(const struct wander *w, bool is_bytes, bool uniform)
+{
+    enum rlm_cpu_level level = w->before->engine->level;
+    const struct rlm_inputs *data = &w->strata.layer[0].inputs[0];
+    assert_true(w->shut > 1000 && w->some > MOVES / 4 && w->passed_over > 0);
+    assert_true((data->widen != NULL) == (is_bytes && uniform && rlm_widen_find(level) != NULL));
+    assert_true((w->strata.ceilings.sketch.dots != NULL) == (is_bytes && rlm_dots_find(level) != NULL));
+}
+
+static void wander_about(relume_engine *engine, relume_dataset *dataset, uint64_t seed)
+{
     relume_error error;
-    for (uint64_t seed = 1; seed <= 3; seed++) {
-        struct wander w = {.rng = {seed, RLM_RNG_TEST, 3}};
-        w.dataset = world_dataset(*state, SAMPLES, FEATURES, 3, 0, seed);
-        w.before = world_network(*state, widths, RELUME_LOSS_SOFTMAX, seed);
-        w.after = world_network(*state, widths, RELUME_LOSS_SOFTMAX, seed);
-        for (size_t u = 0; u < UNITS; u++)
-            w.after->layers[0].bias[u] = -0.1f * (float)u; /* from lively ones to dead ones */
-        assert_ok(rlm_strata_init(&w.strata, w.after, w.dataset, 2, &error), error);
-        for (uint64_t i = 0, step = 1; i < MOVES; i++, step += 1 + i % 2) {
-            move(&w, step);
-            rlm_strata_move(&w.strata, w.before, w.after, step);
-            const struct rlm_inputs *now = rlm_strata_get(&w.strata, 1, RLM_AFTER);
-            for (size_t place = 0; place < SAMPLES; place++)
-                check_place(&w, w.after, now, place);
-            count_shut(&w);
-            check_before(&w);
-            if (i % 3 != 0)
-                continue;
-            const struct rlm_inputs *then = rlm_strata_get(&w.strata, 1, RLM_BEFORE);
-            for (size_t place = 0; place < SAMPLES; place++)
-                check_place(&w, w.before, then, place);
-        }
-        assert_true(w.shut > 1000 && w.some > MOVES / 4 && w.passed_over > 0);
-        rlm_strata_deinit(&w.strata);
-        relume_network_destroy(w.before);
-        relume_network_destroy(w.after);
-        relume_dataset_destroy(w.dataset);
+    struct wander w = {.rng = {seed, RLM_RNG_TEST, 3}, .dataset = dataset};
+    w.before = network_for(engine, dataset, seed);
+    w.after = network_for(engine, dataset, seed);
+    for (size_t u = 0; u < UNITS; u++)
+        w.after->layers[0].bias[u] = -0.1f * (float)u; /* from lively ones to dead ones */
+    assert_ok(rlm_strata_init(&w.strata, w.after, w.dataset, 2, &error), error);
+    for (uint64_t i = 0, step = 1; i < MOVES; i++, step += 1 + i % 2) {
+        move(&w, step);
+        rlm_strata_move(&w.strata, w.before, w.after, step);
+        const struct rlm_inputs *now = rlm_strata_get(&w.strata, 1, RLM_AFTER);
+        for (size_t place = 0; place < SAMPLES; place++)
+            check_place(&w, w.after, now, place);
+        count_shut(&w);
+        check_before(&w);
+        if (i % 3 != 0)
+            continue;
+        const struct rlm_inputs *then = rlm_strata_get(&w.strata, 1, RLM_BEFORE);
+        for (size_t place = 0; place < SAMPLES; place++)
+            check_place(&w, w.before, then, place);
+    }
+    check_work(&w, dataset->element == RELUME_U8, dataset->scaling.uniform != 0);
+    rlm_strata_deinit(&w.strata);
+    relume_network_destroy(w.before);
+    relume_network_destroy(w.after);
+    relume_dataset_destroy(w.dataset);
+}
+
+static void test_against_loop(void **state)
+{
+    for (uint64_t seed = 1; seed <= 2; seed++) {
+        wander_about(*state, world_dataset(*state, SAMPLES, FEATURES, 3, 0, seed), seed);
+        wander_about(*state, bytes(*state, false, seed), seed);
+        wander_about(*state, bytes(*state, true, seed), seed);
     }
 }
 

@@ -1,0 +1,77 @@
+/* The raw bytes of D beside its floats. See inputs.h: they are for speed alone. A reading of all of D takes
+ * as long as its memory takes, and bytes are a quarter of it. */
+#include <string.h>
+
+#include "autopsy/inputs.h"
+
+#define LONGEST 65000 /* features: the sums of sketch.h fit 31 bits, and Σ u is exact as a float */
+
+static size_t groups_of(const struct rlm_inputs *inputs)
+{
+    return rlm_divide_up(inputs->samples, RLM_GROUP);
+}
+
+/* Floats of a thread's memory for a group. */
+static size_t wide_floats(const struct rlm_inputs *inputs)
+{
+    return rlm_round_up(inputs->features * RLM_GROUP + 3 * (size_t)RLM_LANES, RLM_LANES);
+}
+
+static void layout(struct rlm_arena *arena, struct rlm_inputs *inputs)
+{
+    size_t group = RLM_GROUP * 4 * rlm_divide_up(inputs->features, 4), bytes = 0;
+    if (!rlm_size_multiply(groups_of(inputs), group, &bytes))
+        arena->overflow = true;
+    inputs->bytes = rlm_arena_take(arena, bytes, 1);
+    inputs->wide = rlm_arena_take(arena, rlm_pool_threads(inputs->engine->pool) * wide_floats(inputs),
+                                  sizeof *inputs->wide);
+}
+
+struct fill_region {
+    const struct rlm_inputs *inputs;
+    const uint8_t *raw; /* [·, features] */
+};
+
+static void fill_group(void *context, size_t group, size_t thread)
+{
+    (void)thread;
+    const struct fill_region *region = context;
+    const struct rlm_inputs *inputs = region->inputs;
+    size_t features = inputs->features, quads = rlm_divide_up(features, 4), first = group * RLM_GROUP;
+    for (size_t place = first; place < rlm_size_min(inputs->samples, first + RLM_GROUP); place++) {
+        const uint8_t *from = region->raw + rlm_inputs_sample(inputs, place) * features;
+        uint8_t *to = inputs->bytes + (place / RLM_LANES * quads * RLM_LANES + place % RLM_LANES) * 4;
+        for (size_t k = 0; k < features; k += 4, to += (size_t)RLM_LANES * 4)
+            memcpy(to, from + k, rlm_size_min(features - k, 4));
+    }
+}
+
+void rlm_inputs_keep_bytes(struct rlm_inputs *inputs, const relume_network *network,
+                           const relume_dataset *dataset)
+{
+    enum rlm_cpu_level level = inputs->engine->level;
+    const relume_scaling *scaling = &network->scaling;
+    bool useful = rlm_widen_find(level) || rlm_dots_find(level);
+    if (!useful || dataset->element != RELUME_U8 || inputs->features > LONGEST)
+        return;
+    layout(&inputs->raw, inputs);
+    if (!rlm_arena_init(&inputs->raw, &inputs->engine->allocator)) {
+        inputs->bytes = NULL;
+        return;
+    }
+    layout(&inputs->raw, inputs);
+    struct fill_region region = {inputs, dataset->x}; /* training rows come first in a dataset */
+    rlm_pool_run(inputs->engine->pool, fill_group, &region, groups_of(inputs));
+    if (scaling->uniform && scaling->offset[0] == 0.0f && scaling->divisor[0] == 255.0f)
+        inputs->widen = rlm_widen_find(level);
+}
+
+const float *rlm_inputs_group(const struct rlm_inputs *inputs, size_t group, size_t thread)
+{
+    if (!inputs->widen)
+        return inputs->x + group * RLM_GROUP * inputs->features;
+    size_t quads = rlm_divide_up(inputs->features, 4);
+    float *wide = inputs->wide + thread * wide_floats(inputs);
+    inputs->widen(inputs->bytes + group * RLM_GROUP * 4 * quads, inputs->features, wide);
+    return wide;
+}

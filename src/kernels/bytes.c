@@ -1,0 +1,116 @@
+/* See bytes.h. */
+#include "kernels/bytes.h"
+
+#include <string.h>
+
+#include "kernels/kernels.h"
+
+void rlm_dots_ref(const struct rlm_dots *a)
+{
+    for (size_t r = 0; r < a->rows; r++)
+        for (size_t lane = 0; lane < 2 * RLM_LANES; lane++) {
+            const uint8_t *x = a->x + lane / RLM_LANES * a->quads * RLM_LANES * 4 + lane % RLM_LANES * 4;
+            int32_t sum = 0;
+            for (size_t k = 0; k < 4 * a->quads; k++)
+                sum += a->row[r][k] * x[k / 4 * RLM_LANES * 4 + k % 4];
+            a->out[r * 2 * RLM_LANES + lane] = sum;
+        }
+}
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+static inline int32_t quad_of(const int8_t *row, size_t quad)
+{
+    int32_t bytes;
+    memcpy(&bytes, row + 4 * quad, sizeof bytes);
+    return bytes;
+}
+
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
+
+/* 16 chains, of which latency 5 on two ports needs 10. A call of fewer rows does the last one again. */
+__attribute__((target("avx512f,avx512vnni"))) static void dots_vnni(const struct rlm_dots *a)
+{
+    const int8_t *row[RLM_DOTS_ROWS];
+    __m512i sum[RLM_DOTS_ROWS][2];
+    const uint8_t *first = a->x, *second = a->x + a->quads * RLM_LANES * 4;
+    size_t last = 0;
+    for (size_t r = 0; r < RLM_DOTS_ROWS; r++) {
+        last = r < a->rows ? r : last;
+        row[r] = a->row[last];
+    }
+    UNROLL
+    for (size_t r = 0; r < RLM_DOTS_ROWS; r++) {
+        sum[r][0] = sum[r][1] = _mm512_setzero_si512();
+    }
+    for (size_t quad = 0; quad < a->quads; quad++) {
+        __m512i one = _mm512_load_si512(first + quad * RLM_LANES * 4);
+        __m512i two = _mm512_load_si512(second + quad * RLM_LANES * 4);
+        UNROLL
+        for (size_t r = 0; r < RLM_DOTS_ROWS; r++) {
+            __m512i spread = _mm512_set1_epi32(quad_of(row[r], quad));
+            sum[r][0] = _mm512_dpbusd_epi32(sum[r][0], one, spread);
+            sum[r][1] = _mm512_dpbusd_epi32(sum[r][1], two, spread);
+        }
+    }
+    UNROLL
+    for (size_t r = 0; r < RLM_DOTS_ROWS; r++)
+        for (size_t panel = 0; panel < 2; panel++)
+            _mm512_storeu_si512(a->out + (r * 2 + panel) * RLM_LANES, sum[r][panel]);
+}
+#endif
+
+#if defined(__x86_64__)
+/* u / 255 as pack.inc makes it: a multiplication and a correction. */
+__attribute__((target("avx512f"))) static inline __m512 divide_byte(__m512i byte)
+{
+    __m512 raw = _mm512_cvtepi32_ps(byte), reciprocal = _mm512_set1_ps(1.0f / 255.0f);
+    __m512 quotient = _mm512_mul_ps(raw, reciprocal);
+    __m512 missing = _mm512_fmadd_ps(quotient, _mm512_set1_ps(-255.0f), raw);
+    return _mm512_fmadd_ps(missing, reciprocal, quotient);
+}
+
+/* The last four features of a panel may be fewer: what they write beyond it the next panel writes over. */
+__attribute__((target("avx512f"))) static void widen_avx512(const uint8_t *bytes, size_t features, float *x)
+{
+    const __m512i low = _mm512_set1_epi32(255);
+    for (size_t panel = 0; panel < 2; panel++, x += features * RLM_LANES)
+        for (size_t k = 0; k < features; k += 4, bytes += RLM_LANES * 4) {
+            __m512i quad = _mm512_loadu_si512(bytes);
+            float *to = x + k * RLM_LANES;
+            _mm512_storeu_ps(to, divide_byte(_mm512_and_si512(quad, low)));
+            quad = _mm512_srli_epi32(quad, 8);
+            _mm512_storeu_ps(to + RLM_LANES, divide_byte(_mm512_and_si512(quad, low)));
+            quad = _mm512_srli_epi32(quad, 8);
+            _mm512_storeu_ps(to + 2 * RLM_LANES, divide_byte(_mm512_and_si512(quad, low)));
+            _mm512_storeu_ps(to + 3 * RLM_LANES, divide_byte(_mm512_srli_epi32(quad, 8)));
+        }
+}
+#endif
+
+rlm_widen_kernel *rlm_widen_find(enum rlm_cpu_level level)
+{
+#if defined(__x86_64__)
+    if (level == RLM_CPU_AVX512 && __builtin_cpu_supports("avx512f"))
+        return widen_avx512;
+#else
+    (void)level;
+#endif
+    return NULL;
+}
+
+rlm_dots_kernel *rlm_dots_find(enum rlm_cpu_level level)
+{
+#if defined(__x86_64__)
+    if (level == RLM_CPU_AVX512 && __builtin_cpu_supports("avx512vnni"))
+        return dots_vnni;
+#else
+    (void)level;
+#endif
+    return NULL;
+}

@@ -1,0 +1,176 @@
+/* Samples kept as bytes: the kernels against their meaning, and the sketch's bounds against sums in double.
+ * Where the CPU has no such kernel, the sketch is tested with the plain loop. */
+#include "check.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "autopsy/sketch.h"
+#include "base/rng.h"
+#include "kernels/bytes.h"
+#include "world.h"
+
+#define GROUPS 3
+#define MOST_QUADS 12
+
+static void test_dots(void **state)
+{
+    relume_engine *engine = *state;
+    rlm_dots_kernel *dots = rlm_dots_find(engine->level);
+    struct rlm_rng rng = {1, RLM_RNG_TEST, 5};
+    _Alignas(64) uint8_t x[RLM_GROUP * 4 * MOST_QUADS];
+    int8_t row[RLM_DOTS_ROWS][4 * MOST_QUADS];
+    if (!dots)
+        print_message("# no kernel for this CPU\n");
+    for (uint64_t turn = 0; dots && turn < 200; turn++) {
+        int32_t told[RLM_DOTS_ROWS * RLM_GROUP], meant[RLM_DOTS_ROWS * RLM_GROUP];
+        struct rlm_dots a = {.quads = 1 + turn % MOST_QUADS, .rows = 1 + turn % RLM_DOTS_ROWS, .x = x};
+        for (size_t i = 0; i < sizeof x;
+             i++) /* also all at the ends, where a product of 16 bits would not do */
+            x[i] = turn % 5 == 0 ? 255 : (uint8_t)rlm_rng_below(&rng, turn * 9999 + i, 256);
+        for (size_t r = 0; r < a.rows; r++) {
+            for (size_t k = 0; k < 4 * a.quads; k++)
+                row[r][k] = turn % 5 == 0
+                                ? (r % 2 ? 127 : -127)
+                                : (int8_t)((int)rlm_rng_below(&rng, turn * 9999 + r * 99 + k, 255) - 127);
+            a.row[r] = row[r];
+        }
+        a.out = meant;
+        rlm_dots_ref(&a);
+        a.out = told;
+        dots(&a);
+        assert_memory_equal(told, meant, a.rows * RLM_GROUP * sizeof *told);
+    }
+}
+
+static void test_widen(void **state)
+{
+    relume_engine *engine = *state;
+    rlm_widen_kernel *widen = rlm_widen_find(engine->level);
+    if (!widen)
+        print_message("# no kernel for this CPU\n");
+    for (size_t features = 1; widen && features <= 17; features++) {
+        size_t quads = (features + 3) / 4;
+        uint8_t *bytes = calloc(RLM_GROUP * 4 * quads, 1);
+        float *x = calloc(RLM_GROUP * features + 3 * (size_t)RLM_LANES, sizeof *x);
+        for (size_t lane = 0; lane < RLM_GROUP; lane++)
+            for (size_t k = 0; k < features; k++) /* every byte in turn */
+                bytes[(lane / RLM_LANES * quads + k / 4) * RLM_LANES * 4 + lane % RLM_LANES * 4 + k % 4] =
+                    (uint8_t)(lane * 8 + k * 13);
+        widen(bytes, features, x);
+        for (size_t lane = 0; lane < RLM_GROUP; lane++)
+            for (size_t k = 0; k < features; k++)
+                assert_float_equal(x[(lane / RLM_LANES * features + k) * RLM_LANES + lane % RLM_LANES],
+                                   (float)(uint8_t)(lane * 8 + k * 13) / 255.0f, 0.0f);
+        free(bytes);
+        free(x);
+    }
+}
+
+/* ---- bounds ---- */
+
+#define FEATURES 30
+#define QUADS ((FEATURES + 3) / 4)
+
+struct scene {
+    _Alignas(64) uint8_t x[GROUPS * RLM_GROUP * 4 * QUADS];
+    float sum[GROUPS * RLM_GROUP], heaviest[GROUPS], longest[GROUPS];
+    float offset[FEATURES], divisor[FEATURES];
+    float input[GROUPS * RLM_GROUP][FEATURES]; /* as pack makes them */
+};
+
+static void draw_scene(struct scene *s, struct rlm_rng *rng, bool uniform)
+{
+    memset(s, 0, sizeof *s);
+    for (size_t k = 0; k < FEATURES; k++) {
+        s->offset[k] = uniform ? 0.0f : (float)rlm_rng_below(rng, k, 200);
+        s->divisor[k] = uniform ? 255.0f : 1.0f + (float)rlm_rng_below(rng, 100 + k, 90);
+    }
+    for (size_t place = 0; place < GROUPS * RLM_GROUP; place++) {
+        double norm1 = 1.0;
+        for (size_t k = 0; k < FEATURES; k++) {
+            uint8_t u = (uint8_t)rlm_rng_below(rng, 1000 + place * FEATURES + k, 256);
+            s->x[(place / RLM_LANES * QUADS + k / 4) * RLM_LANES * 4 + place % RLM_LANES * 4 + k % 4] = u;
+            s->sum[place] += (float)u;
+            s->input[place][k] = ((float)u - s->offset[k]) / s->divisor[k];
+            norm1 += fabs((double)s->input[place][k]);
+        }
+        size_t group = place / RLM_GROUP;
+        s->heaviest[group] = fmaxf(s->heaviest[group], s->sum[place]);
+        s->longest[group] = fmaxf(s->longest[group], (float)(norm1 * (1.0 + 0x1p-22)));
+    }
+}
+
+/* Every bound is above the largest pre-activation of its group, in double, whose own error is far below the
+ * slack; and above it by no more than twice what the rounding of the weights can make, max|ω|/254 · Σu, and a
+ * little. */
+static void check_bounds(const struct scene *s, const struct rlm_sketch *sketch, const float *weight,
+                         float bias)
+{
+    int8_t q[4 * QUADS];
+    struct rlm_sketched unit;
+    rlm_sketch_round(sketch, weight, bias, q, &unit);
+    for (size_t group = 0; group < GROUPS; group++) {
+        const int8_t *rows[] = {q};
+        const struct rlm_sketched *units[] = {&unit};
+        float bound;
+        double highest = -INFINITY;
+        rlm_sketch_bound(sketch, group, s->longest[group], rows, units, 1, &bound);
+        for (size_t place = group * RLM_GROUP; place < (group + 1) * RLM_GROUP; place++) {
+            double p = (double)bias;
+            for (size_t k = 0; k < FEATURES; k++)
+                p += (double)weight[k] * (double)s->input[place][k];
+            highest = fmax(highest, p);
+        }
+        double most = (double)unit.largest / 127.0 * (double)s->heaviest[group];
+        double little = (double)unit.largest * (double)s->heaviest[group] + (double)unit.size +
+                        (double)unit.weight * (double)s->longest[group];
+        assert_true(highest <= (double)bound);
+        assert_true((double)bound <= highest + most * 1.001 + 0x1p-18 * little + 1e-30);
+    }
+}
+
+static void test_bounds(void **state)
+{
+    relume_engine *engine = *state;
+    rlm_dots_kernel *dots = rlm_dots_find(engine->level);
+    struct scene *s = aligned_alloc(64, (sizeof *s + 63) / 64 * 64);
+    for (uint64_t turn = 0; turn < 300; turn++) {
+        struct rlm_rng rng = {turn, RLM_RNG_TEST, 6};
+        bool uniform = turn % 2 == 0;
+        draw_scene(s, &rng, uniform);
+        struct rlm_sketch sketch = {.dots = dots && turn % 3 ? dots : rlm_dots_ref,
+                                    .scaling = {uniform, s->offset, s->divisor},
+                                    .samples = GROUPS * RLM_GROUP,
+                                    .features = FEATURES,
+                                    .quads = QUADS,
+                                    .x = s->x,
+                                    .sum = s->sum,
+                                    .heaviest = s->heaviest};
+        float weight[FEATURES], size = ldexpf(1.0f, (int)(turn % 40) - 30);
+        for (size_t k = 0; k < FEATURES; k++)
+            weight[k] = turn % 7 == 3 ? 0.0f : size * (float)rlm_rng_normal(&rng, 5000 + k);
+        check_bounds(s, &sketch, weight, size * (float)rlm_rng_normal(&rng, 6000));
+    }
+    free(s);
+}
+
+static int engine_begin(void **state)
+{
+    *state = world_engine(NULL, 1, NULL);
+    return 0;
+}
+
+static int engine_end(void **state)
+{
+    relume_engine_destroy(*state);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_dots), cmocka_unit_test(test_widen),
+                                       cmocka_unit_test(test_bounds)};
+    return cmocka_run_group_tests(tests, engine_begin, engine_end);
+}
