@@ -94,15 +94,21 @@ static void list_group(void *context, size_t group, size_t thread)
     inputs->used_count[group] = count;
 }
 
+void rlm_inputs_make_lists(struct rlm_inputs *inputs)
+{
+    lists_layout(&inputs->lists, inputs);
+    if (rlm_arena_init(&inputs->lists, &inputs->engine->allocator))
+        lists_layout(&inputs->lists, inputs);
+    else
+        inputs->used_count = NULL;
+}
+
 void rlm_inputs_list(struct rlm_inputs *inputs)
 {
     size_t groups = rlm_divide_up(inputs->samples, RLM_GROUP), sum = 0;
-    lists_layout(&inputs->lists, inputs);
-    if (!rlm_arena_init_unset(&inputs->lists, &inputs->engine->allocator)) {
-        inputs->used_count = NULL;
+    rlm_inputs_make_lists(inputs);
+    if (!inputs->used_count)
         return;
-    }
-    lists_layout(&inputs->lists, inputs);
     rlm_pool_run(inputs->engine->pool, list_group, inputs, groups);
     for (size_t group = 0; group < groups; group++)
         sum += inputs->used_count[group];

@@ -66,12 +66,23 @@ void rlm_inputs_keep_bytes(struct rlm_inputs *inputs, const relume_network *netw
         inputs->widen = rlm_widen_find(level);
 }
 
-const float *rlm_inputs_group(const struct rlm_inputs *inputs, size_t group, size_t thread)
+static const float *widened(const struct rlm_inputs *inputs, size_t group, size_t thread)
 {
-    if (!inputs->widen)
-        return inputs->x + group * RLM_GROUP * inputs->features;
     size_t quads = rlm_divide_up(inputs->features, 4);
     float *wide = inputs->wide + thread * wide_floats(inputs);
     inputs->widen(inputs->bytes + group * RLM_GROUP * 4 * quads, inputs->features, wide);
     return wide;
+}
+
+struct rlm_forward rlm_inputs_group(const struct rlm_inputs *inputs, size_t group, size_t thread)
+{
+    size_t first = group * RLM_GROUP;
+    struct rlm_forward forward = {.batch = rlm_size_min(RLM_GROUP, inputs->samples - first),
+                                  .in_features = inputs->features};
+    forward.x = inputs->widen ? widened(inputs, group, thread) : inputs->x + first * inputs->features;
+    if (inputs->used_count) {
+        forward.inputs = inputs->used + group * inputs->features;
+        forward.input_count = inputs->used_count[group];
+    }
+    return forward;
 }

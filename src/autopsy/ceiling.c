@@ -373,6 +373,10 @@ static void scatter(const struct pass_region *region, size_t group, size_t count
     size_t panels = rlm_divide_up(samples, RLM_LANES);
     float *x = region->next->x + group * RLM_GROUP * features;
     memset(x, 0, panels * features * RLM_LANES * sizeof *x);
+    if (region->next->used_count) {
+        memcpy(region->next->used + group * features, work->open, count * sizeof *work->open);
+        region->next->used_count[group] = (uint32_t)count;
+    }
     for (size_t panel = 0; panel < panels; panel++) {
         const float *z = work->z + panel * count * RLM_LANES;
         for (size_t i = 0; i < count; i++)
@@ -396,22 +400,17 @@ static void pass_group(const struct pass_region *region, size_t group, size_t th
     if (c->sketch.dots && !region->open)
         screen(region, group, work);
     size_t count = gather(region, group, work);
-    struct rlm_forward forward = {.batch = rlm_size_min(RLM_GROUP, inputs->samples - group * RLM_GROUP),
-                                  .in_features = inputs->features,
-                                  .out_features = count,
-                                  .x = count > 0 ? rlm_inputs_group(inputs, group, thread) : NULL,
-                                  .weight = work->row,
-                                  .stride = c->stride,
-                                  .bias = work->bias,
-                                  .z = work->z,
-                                  .relu = true,
-                                  .margin = work->margin};
-    if (inputs->used_count) {
-        forward.inputs = inputs->used + group * inputs->features;
-        forward.input_count = inputs->used_count[group];
-    }
-    if (count > 0)
+    if (count > 0) {
+        struct rlm_forward forward = rlm_inputs_group(inputs, group, thread);
+        forward.out_features = count;
+        forward.weight = work->row;
+        forward.stride = c->stride;
+        forward.bias = work->bias;
+        forward.z = work->z;
+        forward.relu = true;
+        forward.margin = work->margin;
         (void)rlm_kernels_get(inputs->engine->level)->forward(&forward, 0, count);
+    }
     scatter(region, group, count, work, region->open ? NULL : region->opened + thread * c->units);
 }
 

@@ -145,17 +145,15 @@ static void forward_chunk(void *context, size_t task, size_t thread)
     const struct forward_region *region = context;
     const struct rlm_inputs *inputs = region->inputs;
     size_t first = region->span.first + task * CHUNK, last = rlm_size_min(first + CHUNK, region->span.last);
-    size_t piece = inputs->widen ? RLM_GROUP : CHUNK;
-    for (; first < last; first += piece) {
-        struct rlm_forward forward = {.batch = rlm_size_min(piece, last - first),
-                                      .in_features = inputs->features,
-                                      .out_features = region->units,
-                                      .x = rlm_inputs_group(inputs, first / RLM_GROUP, thread),
-                                      .weight = region->dense.weight,
-                                      .stride = region->dense.stride,
-                                      .bias = region->dense.bias,
-                                      .z = region->z + first * region->units,
-                                      .relu = region->relu};
+    for (; first < last; first += RLM_GROUP) {
+        struct rlm_forward forward = rlm_inputs_group(inputs, first / RLM_GROUP, thread);
+        forward.batch = rlm_size_min(RLM_GROUP, last - first);
+        forward.out_features = region->units;
+        forward.weight = region->dense.weight;
+        forward.stride = region->dense.stride;
+        forward.bias = region->dense.bias;
+        forward.z = region->z + first * region->units;
+        forward.relu = region->relu;
         (void)rlm_kernels_get(inputs->engine->level)
             ->forward(&forward, 0, region->units); /* weights of a run are finite: checked by it */
     }
@@ -237,7 +235,6 @@ struct some_region {
 
 static void count_group(void *context, size_t group, size_t thread)
 {
-    (void)thread;
     const struct some_region *region = context;
     const struct rlm_inputs *inputs = region->inputs;
     const struct rlm_variants *variants = region->variants;
@@ -247,14 +244,12 @@ static void count_group(void *context, size_t group, size_t thread)
         p[i] = -INFINITY;
     if (!region->open[group])
         return;
-    struct rlm_forward forward = {.batch = batch,
-                                  .in_features = inputs->features,
-                                  .out_features = variants->count,
-                                  .x = inputs->x + first * inputs->features,
-                                  .weight = variants->weight,
-                                  .stride = variants->stride,
-                                  .bias = variants->bias,
-                                  .z = p};
+    struct rlm_forward forward = rlm_inputs_group(inputs, group, thread);
+    forward.out_features = variants->count;
+    forward.weight = variants->weight;
+    forward.stride = variants->stride;
+    forward.bias = variants->bias;
+    forward.z = p;
     (void)rlm_kernels_get(inputs->engine->level)->forward(&forward, 0, variants->count);
 }
 

@@ -33,8 +33,8 @@ struct rlm_inputs {
     float *x;              /* sample panels [samples, features], by place */
     double *norm1;         /* [samples], by place: Σ|x| + 1, the 1 being the bias's input; rounded upward */
     double *norm2;         /* [samples], by place: √(Σx² + 1) */
-    uint32_t *used;        /* [groups][features]: the features that are not 0 for all samples of a group */
-    uint32_t *used_count;  /* [groups]; NULL: not listed */
+    uint32_t *used; /* [groups][features]: a group's features but those that are 0 for all its samples */
+    uint32_t *used_count; /* [groups]; NULL: not listed */
     uint8_t *bytes; /* byte panels of an even number, by place: the raw data, when they are bytes. NULL: not
                        kept */
     rlm_widen_kernel *widen; /* makes x of them, in less time than it takes to read x; NULL: it does not */
@@ -70,12 +70,16 @@ bool rlm_inputs_arrange(const struct rlm_inputs *inputs, uint32_t *order, uint32
  * memory for that, or where it would not pay, none are listed. */
 void rlm_inputs_list(struct rlm_inputs *inputs);
 
+/* Room for such lists, of inputs whose writer fills them; where there is no memory, none. */
+void rlm_inputs_make_lists(struct rlm_inputs *inputs);
+
 /* Keeps bytes beside x, for inputs packed from this dataset in the order that they have now; where the data
  * are not bytes, the CPU has no use for them, or there is no memory, none are kept. */
 void rlm_inputs_keep_bytes(struct rlm_inputs *inputs, const relume_network *network,
                            const relume_dataset *dataset);
-/* x of a group of samples: where it is, or made of bytes in memory of this thread. */
-const float *rlm_inputs_group(const struct rlm_inputs *inputs, size_t group, size_t thread);
+/* What the forward kernel is told of a group of samples: their number, x, in memory of this thread where it
+ * is made of bytes, and the features that they use. Weights and outputs are the caller's to set. */
+struct rlm_forward rlm_inputs_group(const struct rlm_inputs *inputs, size_t group, size_t thread);
 
 /* Samples first … last − 1; `first` is a multiple of RLM_INPUTS_CHUNK. */
 #define RLM_INPUTS_CHUNK 256

@@ -77,7 +77,7 @@ static void test_each_block_refused(void **state)
     /* the order's variants and the lists, at the one pack of the data; the bytes and their sums, for a CPU of
      * use */
     size_t bytes = rlm_widen_find(engine->level) || rlm_dots_find(engine->level);
-    assert_int_equal(done_without, 2 + bytes + (rlm_dots_find(engine->level) != NULL));
+    assert_int_equal(done_without, 4 + bytes + (rlm_dots_find(engine->level) != NULL));
     relume_autopsy_destroy(calm);
     relume_run_destroy(run);
     relume_engine_destroy(engine);
