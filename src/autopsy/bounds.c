@@ -18,7 +18,7 @@ static void bench_layout(struct rlm_arena *arena, struct rlm_bench *bench, const
 {
     bench->row =
         rlm_arena_take(arena, bench->rows * rlm_variant_stride(inputs->features), sizeof *bench->row);
-    bench->list = rlm_arena_take(arena, RLM_BENCH_PLACES * 2 * inputs->samples, sizeof *bench->list);
+    bench->list = rlm_arena_take(arena, (size_t)RLM_BENCH_PLACES * 2 * inputs->samples, sizeof *bench->list);
 }
 
 relume_status rlm_bench_init(struct rlm_bench *bench, const struct rlm_inputs *inputs, relume_error *error)

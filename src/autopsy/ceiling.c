@@ -261,7 +261,7 @@ static void lower(struct rlm_ceilings *c, const uint32_t *unit, size_t count, si
     const struct rlm_sketched *sketched[RLM_DOTS_ROWS];
     float bound[RLM_DOTS_ROWS];
     for (size_t i = 0; i < count; i++) {
-        rounded[i] = c->rounded + unit[i] * 4 * c->sketch.quads;
+        rounded[i] = c->rounded + (size_t)unit[i] * 4 * c->sketch.quads;
         sketched[i] = &c->sketched[unit[i]];
     }
     rlm_sketch_bound(&c->sketch, group, c->longest[group], rounded, sketched, count, bound);
@@ -353,7 +353,7 @@ static void measure(struct rlm_inputs *next, size_t panel, const float *z, size_
 {
     double sum[RLM_LANES] = {0}, squares[RLM_LANES] = {0};
     for (size_t i = 0; i < count; i++) {
-        const float *one = z + work->slot[work->open[i]] * RLM_LANES;
+        const float *one = z + (size_t)work->slot[work->open[i]] * RLM_LANES;
         for (size_t lane = 0; lane < RLM_LANES; lane++) {
             double value = (double)one[lane];
             sum[lane] += value;

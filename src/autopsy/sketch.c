@@ -121,7 +121,7 @@ static float slack(const struct rlm_sketch *sketch, const struct rlm_sketched *u
 void rlm_sketch_bound(const struct rlm_sketch *sketch, size_t group, float longest, const int8_t *const *q,
                       const struct rlm_sketched *const *unit, size_t count, float *bound)
 {
-    int32_t product[RLM_DOTS_ROWS * RLM_GROUP];
+    int32_t product[RLM_DOTS_ROWS * RLM_GROUP] = {0};
     const float *sum = sketch->sum + group * RLM_GROUP;
     struct rlm_dots dots = {.quads = sketch->quads,
                             .rows = count,

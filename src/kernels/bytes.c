@@ -5,15 +5,18 @@
 
 #include "kernels/kernels.h"
 
+#define LANES ((size_t)RLM_LANES)
+#define QUADS (LANES * 4) /* bytes of four features of a panel */
+
 void rlm_dots_ref(const struct rlm_dots *a)
 {
     for (size_t r = 0; r < a->rows; r++)
-        for (size_t lane = 0; lane < 2 * RLM_LANES; lane++) {
-            const uint8_t *x = a->x + lane / RLM_LANES * a->quads * RLM_LANES * 4 + lane % RLM_LANES * 4;
+        for (size_t lane = 0; lane < 2 * LANES; lane++) {
+            const uint8_t *x = a->x + lane / LANES * a->quads * QUADS + lane % LANES * 4;
             int32_t sum = 0;
             for (size_t k = 0; k < 4 * a->quads; k++)
-                sum += a->row[r][k] * x[k / 4 * RLM_LANES * 4 + k % 4];
-            a->out[r * 2 * RLM_LANES + lane] = sum;
+                sum += a->row[r][k] * x[k / 4 * QUADS + k % 4];
+            a->out[r * 2 * LANES + lane] = sum;
         }
 }
 
@@ -38,7 +41,7 @@ __attribute__((target("avx512f,avx512vnni"))) static void dots_vnni(const struct
 {
     const int8_t *row[RLM_DOTS_ROWS];
     __m512i sum[RLM_DOTS_ROWS][2];
-    const uint8_t *first = a->x, *second = a->x + a->quads * RLM_LANES * 4;
+    const uint8_t *first = a->x, *second = a->x + a->quads * QUADS;
     size_t last = 0;
     for (size_t r = 0; r < RLM_DOTS_ROWS; r++) {
         last = r < a->rows ? r : last;
@@ -49,8 +52,8 @@ __attribute__((target("avx512f,avx512vnni"))) static void dots_vnni(const struct
         sum[r][0] = sum[r][1] = _mm512_setzero_si512();
     }
     for (size_t quad = 0; quad < a->quads; quad++) {
-        __m512i one = _mm512_load_si512(first + quad * RLM_LANES * 4);
-        __m512i two = _mm512_load_si512(second + quad * RLM_LANES * 4);
+        __m512i one = _mm512_load_si512(first + quad * QUADS);
+        __m512i two = _mm512_load_si512(second + quad * QUADS);
         UNROLL
         for (size_t r = 0; r < RLM_DOTS_ROWS; r++) {
             __m512i spread = _mm512_set1_epi32(quad_of(row[r], quad));
@@ -61,7 +64,7 @@ __attribute__((target("avx512f,avx512vnni"))) static void dots_vnni(const struct
     UNROLL
     for (size_t r = 0; r < RLM_DOTS_ROWS; r++)
         for (size_t panel = 0; panel < 2; panel++)
-            _mm512_storeu_si512(a->out + (r * 2 + panel) * RLM_LANES, sum[r][panel]);
+            _mm512_storeu_si512(a->out + (r * 2 + panel) * LANES, sum[r][panel]);
 }
 #endif
 
@@ -79,16 +82,16 @@ __attribute__((target("avx512f"))) static inline __m512 divide_byte(__m512i byte
 __attribute__((target("avx512f"))) static void widen_avx512(const uint8_t *bytes, size_t features, float *x)
 {
     const __m512i low = _mm512_set1_epi32(255);
-    for (size_t panel = 0; panel < 2; panel++, x += features * RLM_LANES)
-        for (size_t k = 0; k < features; k += 4, bytes += RLM_LANES * 4) {
+    for (size_t panel = 0; panel < 2; panel++, x += features * LANES)
+        for (size_t k = 0; k < features; k += 4, bytes += QUADS) {
             __m512i quad = _mm512_loadu_si512(bytes);
-            float *to = x + k * RLM_LANES;
+            float *to = x + k * LANES;
             _mm512_storeu_ps(to, divide_byte(_mm512_and_si512(quad, low)));
             quad = _mm512_srli_epi32(quad, 8);
-            _mm512_storeu_ps(to + RLM_LANES, divide_byte(_mm512_and_si512(quad, low)));
+            _mm512_storeu_ps(to + LANES, divide_byte(_mm512_and_si512(quad, low)));
             quad = _mm512_srli_epi32(quad, 8);
-            _mm512_storeu_ps(to + 2 * RLM_LANES, divide_byte(_mm512_and_si512(quad, low)));
-            _mm512_storeu_ps(to + 3 * RLM_LANES, divide_byte(_mm512_srli_epi32(quad, 8)));
+            _mm512_storeu_ps(to + 2 * LANES, divide_byte(_mm512_and_si512(quad, low)));
+            _mm512_storeu_ps(to + 3 * LANES, divide_byte(_mm512_srli_epi32(quad, 8)));
         }
 }
 #endif

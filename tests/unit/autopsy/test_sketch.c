@@ -11,7 +11,7 @@
 #include "kernels/bytes.h"
 #include "world.h"
 
-#define GROUPS 3
+#define GROUPS ((size_t)3)
 #define MOST_QUADS 12
 
 static void test_dots(void **state)
@@ -52,7 +52,7 @@ static void test_widen(void **state)
         print_message("# no kernel for this CPU\n");
     for (size_t features = 1; widen && features <= 17; features++) {
         size_t quads = (features + 3) / 4;
-        uint8_t *bytes = calloc(RLM_GROUP * 4 * quads, 1);
+        uint8_t *bytes = calloc((size_t)RLM_GROUP * 4 * quads, 1);
         float *x = calloc(RLM_GROUP * features + 3 * (size_t)RLM_LANES, sizeof *x);
         for (size_t lane = 0; lane < RLM_GROUP; lane++)
             for (size_t k = 0; k < features; k++) /* every byte in turn */
