@@ -19,7 +19,7 @@ static size_t wide_floats(const struct rlm_inputs *inputs)
 
 static void layout(struct rlm_arena *arena, struct rlm_inputs *inputs)
 {
-    size_t group = RLM_GROUP * 4 * rlm_divide_up(inputs->features, 4), bytes = 0;
+    size_t group = (size_t)RLM_GROUP * 4 * rlm_divide_up(inputs->features, 4), bytes = 0;
     if (!rlm_size_multiply(groups_of(inputs), group, &bytes))
         arena->overflow = true;
     inputs->bytes = rlm_arena_take(arena, bytes, 1);
