@@ -96,7 +96,9 @@ def test_a_file_that_becomes_shorter(relume):
     os.truncate(relume.path("x.npy"), 100000)
     err = process.communicate(timeout=60)[1].decode()
     assert process.returncode == 3, (process.returncode, err)
-    assert "x.npy, byte " in err and "the file has become shorter" in err, err
+    # whichever comes first: a row that is not there any more, or the look at the file that a boundary takes
+    assert ("x.npy, byte " in err and "the file has become shorter" in err
+            or "x.npy: was written to while rows were read from it (it has 100000 bytes, it had 320208)" in err), err
     with open(relume.path("x.npy"), "wb") as file:
         file.write(data)
     relume.must(*arguments, "-o", "cut", "--resume", before=ALWAYS)
