@@ -13,6 +13,7 @@
 #define BACKWARD_PERCENT 56
 #define FORWARD_PERCENT 53
 #define FORWARD_SAMPLES 15
+#define FORWARD_BATCH 64 /* below, so few may be other than 0 that it is not worth looking */
 
 void rlm_terms_layout(struct rlm_arena *arena, struct rlm_pass *pass)
 {
@@ -72,7 +73,7 @@ static bool forward_pays(const struct rlm_pass *pass, size_t layer, const struct
 {
     const struct rlm_pass_layer *below = layer > 0 ? &pass->layer[layer - 1] : NULL;
     size_t inputs = below && below->listed ? below->live_count : of->in_features;
-    if (!large_enough(pass, of))
+    if (!large_enough(pass, of) || pass->capacity < FORWARD_BATCH)
         return false;
     size_t open = below ? below->open : packed_open(pass), turned = FORWARD_SAMPLES * of->in_features;
     return open * 100 / pass->batch * pass->capacity + turned * 100 <=
