@@ -6,6 +6,7 @@
 
 #include "check.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,22 @@ static inline bool world_networks_equal(const relume_network *a, const relume_ne
 }
 
 /* ---- files ---- */
+
+/* ‖Δw‖ / ‖w‖ of a layer's weights from the network before an update to the one after it, in the plainest
+ * order. */
+static inline double world_moved_ratio(const relume_network *before, const relume_network *after, size_t l)
+{
+    relume_layer a = relume_network_get_layer(before, l), b = relume_network_get_layer(after, l);
+    double moved = 0, were = 0;
+    for (size_t u = 0; u < a.out_features; u++)
+        for (size_t k = 0; k < a.in_features; k++) {
+            double was = (double)a.weight[u * a.weight_stride + k];
+            double change = (double)b.weight[u * b.weight_stride + k] - was;
+            moved += change * change;
+            were += was * was;
+        }
+    return sqrt(moved / were);
+}
 
 /* A new folder, its name in `path`; removed with its files by world_folder_remove. */
 static inline void world_folder(char path[64])

@@ -5,22 +5,6 @@
 
 #include "run/run.h"
 
-/* ‖Δw‖ / ‖w‖ of a layer's weights from the network before the update to the one after it, in the plainest
- * order. */
-static double plain_ratio(const relume_network *before, const relume_network *after, size_t l)
-{
-    relume_layer a = relume_network_get_layer(before, l), b = relume_network_get_layer(after, l);
-    double moved = 0, were = 0;
-    for (size_t u = 0; u < a.out_features; u++)
-        for (size_t k = 0; k < a.in_features; k++) {
-            double was = (double)a.weight[u * a.weight_stride + k];
-            double change = (double)b.weight[u * b.weight_stride + k] - was;
-            moved += change * change;
-            were += was * was;
-        }
-    return sqrt(moved / were);
-}
-
 static relume_network *load(relume_engine *engine, const char *path, uint64_t step)
 {
     char file[200];
@@ -51,7 +35,7 @@ static void test_last_update_of_each_epoch(void **state)
     for (uint64_t epoch = 1; epoch <= 3; epoch++) {
         relume_network *before = load(engine, path, 3 * epoch - 1), *after = load(engine, path, 3 * epoch);
         for (size_t l = 0; l < 3; l++) {
-            double plain = plain_ratio(before, after, l), kept = ratio[epoch * 3 + l];
+            double plain = world_moved_ratio(before, after, l), kept = ratio[epoch * 3 + l];
             /* sums of at most 768 squares in two orders: each within 768 · 2⁻⁵³ of the real one, their
              * quotient's root within twice that, so the two within 4 · 768 · 2⁻⁵³ of each other */
             assert_true(plain > 0 && fabs(kept - plain) <= 4 * 768 * ldexp(1, -53) * plain);

@@ -20,21 +20,6 @@ struct setting {
     double clip;
 };
 
-/* ‖Δw‖ / ‖w‖ in the plainest order. */
-static double plain_ratio(const relume_network *before, const relume_network *after, size_t l)
-{
-    relume_layer a = relume_network_get_layer(before, l), b = relume_network_get_layer(after, l);
-    double moved = 0, were = 0;
-    for (size_t u = 0; u < a.out_features; u++)
-        for (size_t k = 0; k < a.in_features; k++) {
-            double was = (double)a.weight[u * a.weight_stride + k];
-            double change = (double)b.weight[u * b.weight_stride + k] - was;
-            moved += change * change;
-            were += was * was;
-        }
-    return sqrt(moved / were);
-}
-
 static relume_trainer *trainer_of(relume_network *network, const relume_dataset *dataset,
                                   const struct setting *setting, int dense)
 {
@@ -79,7 +64,7 @@ static void train_both(size_t threads, const struct setting *setting, int dense,
         assert_ok(relume_trainer_step(trainer, &error), error);
         assert_true(stride.known == measured);
         for (size_t l = 0; measured && l < LAYERS; l++) {
-            double truth = plain_ratio(plain, network, l);
+            double truth = world_moved_ratio(plain, network, l);
             ratio[step * LAYERS + l] = stride.ratio[l];
             /* sums of 300,000 squares at most in two orders: each within 300,000 · 2⁻⁵³ of the real one */
             assert_true(fabs(stride.ratio[l] - truth) <= 4 * 3e5 * ldexp(1, -53) * truth);
