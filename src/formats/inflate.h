@@ -22,6 +22,15 @@ struct rlm_inflate {
     const char *trouble; /* a few words, static */
 };
 
+/* After a step that read and wrote so many bytes. */
+static inline void rlm_inflate_move(struct rlm_inflate *inflate, size_t read, size_t written)
+{
+    inflate->in += read;
+    inflate->in_left -= read;
+    inflate->out += written;
+    inflate->out_left -= written;
+}
+
 struct rlm_inflater {
     size_t bytes;               /* of its state, which is aligned as malloc aligns and needs no end */
     bool (*begin)(void *state); /* before the first member; false: as NO_MEMORY */

@@ -69,10 +69,7 @@ static enum rlm_inflated isal_step(void *state, struct rlm_inflate *work)
     inflate->avail_out = room;
     int verdict = isal->in_header ? isal_header(isal) : isal_inflate(inflate);
     isal_leave();
-    work->in += input - inflate->avail_in;
-    work->in_left -= input - inflate->avail_in;
-    work->out += room - inflate->avail_out;
-    work->out_left -= room - inflate->avail_out;
+    rlm_inflate_move(work, input - inflate->avail_in, room - inflate->avail_out);
     work->trouble = "ISA-L says so, zlib does not"; /* told when zlib has been asked */
     if (verdict < 0)
         return RLM_INFLATE_DAMAGED;

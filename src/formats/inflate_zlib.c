@@ -56,10 +56,7 @@ static enum rlm_inflated zlib_step(void *state, struct rlm_inflate *work)
     stream->next_out = work->out;
     stream->avail_out = room;
     int verdict = inflate(stream, Z_NO_FLUSH);
-    work->in += input - stream->avail_in;
-    work->in_left -= input - stream->avail_in;
-    work->out += room - stream->avail_out;
-    work->out_left -= room - stream->avail_out;
+    rlm_inflate_move(work, input - stream->avail_in, room - stream->avail_out);
     work->trouble = stream->msg ? stream->msg : "a dictionary is asked for";
     if (verdict == Z_STREAM_END)
         return RLM_INFLATE_END;
