@@ -22,12 +22,14 @@
 
 #include "base/alloc.h"
 #include "base/checked.h"
+#include "base/clock.h"
 #include "base/cpu.h"
 #include "base/error.h"
 
-/* Looks at a word this many times, some 20 to 100 µs, before going to sleep: about what lies between two
- * regions of a step. */
-#define SPINS 2000
+/* How long a thread looks at a word before it goes to sleep. Being woken takes some 40 µs; the threads of a
+ * region of 500 µs end up to 200 µs apart where another program gets a core now and then. */
+#define SPIN_SECONDS 500e-6
+#define SPIN_LOOKS 64 /* between two looks at the clock: 1 to 4 µs */
 
 #define TASKS_BITS 24
 #define TASKS_MASK (((uint64_t)1 << TASKS_BITS) - 1)
@@ -47,8 +49,7 @@ struct rlm_pool {
     size_t threads;
     size_t started; /* workers that run, of threads − 1 */
     pid_t owner;    /* the process in which they run */
-    unsigned
-        spins; /* 0 when there are more threads than cores: whoever spins would keep another from its work */
+    bool spins; /* not when there are more threads than cores: it would keep another from its work */
 
     _Alignas(64) _Atomic uint64_t ticket;
     _Atomic(rlm_task *) function;
@@ -72,6 +73,25 @@ static void relax(void)
 #elif defined(__aarch64__)
     __asm__ __volatile__("yield");
 #endif
+}
+
+struct spin {
+    double begin; /* 0: the clock has not been looked at */
+    unsigned looks;
+};
+
+/* False once it is time to sleep. */
+static bool spin_on(const struct rlm_pool *pool, struct spin *spin)
+{
+    if (!pool->spins)
+        return false;
+    relax();
+    if (++spin->looks % SPIN_LOOKS != 0)
+        return true;
+    double now = rlm_clock_now();
+    if (spin->begin == 0.0)
+        spin->begin = now;
+    return now - spin->begin < SPIN_SECONDS;
 }
 
 /* Takes a task from the share of `thread` in the region of `ticket`; false when none is left, or the region
@@ -122,11 +142,11 @@ static bool work_is_there(struct rlm_pool *pool, uint64_t seen)
 
 static void work_await(struct rlm_pool *pool, uint64_t seen)
 {
-    for (unsigned i = 0; i < pool->spins; i++) {
+    struct spin spin = {0};
+    do {
         if (work_is_there(pool, seen))
             return;
-        relax();
-    }
+    } while (spin_on(pool, &spin));
     (void)pthread_mutex_lock(&pool->mutex);
     /* first count, then look: the caller first publishes, then counts. One of the two sees the other. */
     atomic_fetch_add(&pool->sleepers, 1);
@@ -206,10 +226,10 @@ static int state_init(struct rlm_pool *pool)
     return failed;
 }
 
-static unsigned spins_for(size_t threads)
+static bool spins_with(size_t threads)
 {
     char reason[256];
-    return threads <= rlm_cpu_cores(reason, sizeof reason) ? SPINS : 0;
+    return threads <= rlm_cpu_cores(reason, sizeof reason);
 }
 
 relume_status rlm_pool_create(const relume_allocator *allocator, size_t threads, struct rlm_pool **pool,
@@ -226,7 +246,7 @@ relume_status rlm_pool_create(const relume_allocator *allocator, size_t threads,
         return rlm_error_memory(error, bytes, "the thread pool");
     made->threads = threads;
     made->shares = (struct share *)(void *)((char *)made + workers);
-    made->spins = spins_for(threads);
+    made->spins = spins_with(threads);
     int failed = state_init(made);
     if (!failed)
         failed = workers_start(made);
@@ -263,11 +283,11 @@ size_t rlm_pool_threads(const struct rlm_pool *pool)
 /* Waits for tasks that workers have taken and not yet finished. */
 static void finish_await(struct rlm_pool *pool)
 {
-    for (unsigned i = 0; i < pool->spins; i++) {
+    struct spin spin = {0};
+    do {
         if (atomic_load_explicit(&pool->unfinished, memory_order_acquire) == 0)
             return;
-        relax();
-    }
+    } while (spin_on(pool, &spin));
     (void)pthread_mutex_lock(&pool->mutex);
     atomic_store(&pool->caller_sleeps, true); /* then look; a worker counts down first, then looks at this */
     while (atomic_load(&pool->unfinished) != 0)
