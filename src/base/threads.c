@@ -49,7 +49,7 @@ struct rlm_pool {
     size_t threads;
     size_t started; /* workers that run, of threads − 1 */
     pid_t owner;    /* the process in which they run */
-    bool spins; /* not when there are more threads than cores: it would keep another from its work */
+    bool spins;     /* not when there are more threads than cores: it would keep another from its work */
 
     _Alignas(64) _Atomic uint64_t ticket;
     _Atomic(rlm_task *) function;

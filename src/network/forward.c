@@ -43,11 +43,33 @@ static void layer_layout(struct rlm_arena *arena, struct rlm_pass_layer *layer, 
         layer->sum = rlm_arena_take(arena, units, RLM_LANES * sizeof(double));
 }
 
+/* What all copies of the packed batch may take beside the first, in bytes. */
+#define COPIES_MOST ((size_t)1 << 20)
+
+/* A line that another core has just written takes some 6 ns to be read, and a core that writes a line has to
+ * take it from the others first: that costs more than packing it oneself, where the first layer is small. A
+ * larger one works on its batch for so long that it does not matter, and its copies would need memory.
+ * Measured: docs/performance.md. */
+static size_t copies_count(const struct rlm_pass *pass, size_t elements, unsigned wants)
+{
+    const struct rlm_layer *first = &pass->network->layers[0];
+    struct rlm_pool *pool = pass->network->engine->pool;
+    size_t copies = rlm_pool_threads(pool);
+    bool pays = wants & RLM_PASS_FEATURES && !pass->lender &&
+                elements <= COPIES_MOST / (2 * sizeof(float)) / rlm_size_max(copies - 1, 1) &&
+                rlm_range_is_cut(pool, first->out_features,
+                                 pass->capacity * first->in_features * first->out_features);
+    return pays ? copies : 1;
+}
+
 static void pass_layout(struct rlm_arena *arena, struct rlm_pass *pass, unsigned wants)
 {
     const relume_network *network = pass->network;
     size_t elements = panel_elements(arena, pass->capacity, network->layers[0].in_features);
     const struct rlm_pass *lender = pass->lender;
+    pass->copies = copies_count(pass, elements, wants);
+    pass->copy_elements = elements;
+    elements *= pass->copies;
     pass->x = lender ? lender->x : rlm_arena_take(arena, elements, sizeof(float));
     pass->x_features = wants & RLM_PASS_FEATURES ? rlm_arena_take(arena, elements, sizeof(float)) : NULL;
     if (wants & RLM_PASS_LIVE && lender && lender->terms.value)
@@ -119,6 +141,11 @@ size_t rlm_pass_capacity(size_t samples)
 
 /* ---- running ---- */
 
+size_t rlm_pass_copy(const struct rlm_pass *pass, size_t begin, size_t count)
+{
+    return begin * pass->copies / count * pass->copy_elements;
+}
+
 const float *rlm_pass_input(const struct rlm_pass *pass, size_t layer)
 {
     return layer == 0 ? pass->x : pass->layer[layer - 1].z;
@@ -132,6 +159,7 @@ struct pack_region {
     const struct rlm_kernels *kernels;
     struct rlm_pack arguments;
     size_t begin, end; /* samples of the batch, `begin` a multiple of 16 */
+    size_t copies, copy_elements;
 };
 
 static void pack_range(void *context, size_t begin, size_t end)
@@ -141,9 +169,23 @@ static void pack_range(void *context, size_t begin, size_t end)
                           rlm_divide_up(region->begin + end, RLM_LANES));
 }
 
+static void copy_pack(void *context, size_t copy, size_t thread)
+{
+    (void)thread;
+    const struct pack_region *region = context;
+    struct rlm_pack arguments = region->arguments;
+    arguments.x += copy * region->copy_elements;
+    arguments.x_features += copy * region->copy_elements;
+    region->kernels->pack(&arguments, region->begin / RLM_LANES, rlm_divide_up(region->end, RLM_LANES));
+}
+
 static void rows_pack(struct pack_region *region, const relume_network *network)
 {
     size_t count = region->end - region->begin;
+    if (region->copies > 1) {
+        rlm_pool_run(network->engine->pool, copy_pack, region, region->copies);
+        return;
+    }
     /* an element costs some eight multiply-adds: a read out of order, a division, two writes */
     rlm_range_run(network->engine->pool, count, count * region->arguments.features * 8, pack_range, region);
 }
@@ -191,6 +233,8 @@ static relume_status batch_pack(struct rlm_pass *pass, const struct rlm_batch *b
                       .x = pass->x,
                       .x_features = pass->x_features},
         .end = batch->count,
+        .copies = pass->copies,
+        .copy_elements = pass->copy_elements,
     };
     if (dataset->reader)
         return pieces_pack(&region, network, batch, error);
@@ -278,13 +322,17 @@ static void live_list(const struct rlm_pass *pass, size_t index)
 struct forward_region {
     const struct rlm_kernels *kernels;
     struct rlm_forward arguments;
+    const struct rlm_pass *copied; /* whose packed batch x is; NULL: x is something else */
     atomic_bool finite;
 };
 
 static void forward_range(void *context, size_t begin, size_t end)
 {
     struct forward_region *region = context;
-    if (!region->kernels->forward(&region->arguments, begin, end))
+    struct rlm_forward arguments = region->arguments;
+    if (region->copied)
+        arguments.x += rlm_pass_copy(region->copied, begin, arguments.out_features);
+    if (!region->kernels->forward(&arguments, begin, end))
         atomic_store_explicit(&region->finite, false, memory_order_relaxed);
 }
 
@@ -320,6 +368,7 @@ static bool layer_forward(struct rlm_pass *pass, size_t index)
                       .active = kept->active,
                       .margin = kept->margin,
                       .sum = kept->sum},
+        .copied = index == 0 ? pass : NULL,
     };
     atomic_init(&region.finite, true);
     rlm_range_run(network->engine->pool, layer->out_features, pass->batch * steps * units, forward_range,

@@ -49,6 +49,8 @@ struct rlm_pass {
     size_t batch;                  /* of the last run */
     bool eager;                    /* RLM_PASS_EAGER */
     float *x, *x_features;         /* the packed batch */
+    size_t copies;                 /* of it, one a thread where that pays, else 1 */
+    size_t copy_elements;          /* from one copy to the next */
     struct rlm_terms terms;        /* the memory of network/terms.h; with RLM_PASS_LIVE */
     struct rlm_pass_layer *layer;  /* [layers of the network] */
     const struct rlm_pass *lender; /* whose x, z and terms these are; NULL: its own */
@@ -95,6 +97,11 @@ void rlm_pass_reset(struct rlm_pass *pass);
  * out that it does not pay, all are worked out. A margin or sum of the others stays as it is. A new pass
  * leaves out none. */
 void rlm_pass_leave_out(struct rlm_pass *pass, size_t layer, const uint8_t *out);
+
+/* Where the copy of the packed batch begins, in numbers behind x and x_features, that is near to the thread
+ * which works on unit `begin` of the `count` units of the first layer: the pool gives it the same part in
+ * every step. All copies hold the same. */
+size_t rlm_pass_copy(const struct rlm_pass *pass, size_t begin, size_t count);
 
 /* What layer `layer` takes in: sample panels [batch, its in_features]. */
 const float *rlm_pass_input(const struct rlm_pass *pass, size_t layer);

@@ -3,6 +3,7 @@
 #ifndef RLM_NETWORK_RANGE_H
 #define RLM_NETWORK_RANGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/threads.h"
@@ -13,4 +14,6 @@ typedef void rlm_range_task(void *context, size_t begin, size_t end);
  * worth it. */
 void rlm_range_run(struct rlm_pool *pool, size_t count, size_t work, rlm_range_task *task, void *context);
 
+/* Whether rlm_range_run would do that in parallel. */
+bool rlm_range_is_cut(const struct rlm_pool *pool, size_t count, size_t work);
 #endif
