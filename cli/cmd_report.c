@@ -83,8 +83,8 @@ int cmd_report(struct cli_program *program)
     if (cli_given(program->args, "output") && !relume_report_has_page())
         return cli_misuse(
             &program->err, "report",
-            "--output: this build of relume carries no page, because node was not there when it "
-            "was built; the terminal report and --json say the same");
+            "--output: this build of relume carries no page, for node or the packages of web/ "
+            "(npm ci) were missing when it was built; the terminal report and --json say the same");
     if (cli_given(program->args, "autopsy") && cli_given(program->args, "no-autopsy"))
         return cli_misuse(&program->err, "report", "--autopsy and --no-autopsy contradict each other");
     relume_status status = cli_engine(program, &engine, &error);

@@ -123,9 +123,10 @@ int cmd_serve(struct cli_program *program)
     relume_error error = {0};
     const char *host = cli_text(program->args, "host");
     if (!relume_report_has_page())
-        return cli_misuse(&program->err, "serve",
-                          "this build of relume carries no page to serve, because node was not there when it "
-                          "was built; relume report RUN says the same in the terminal");
+        return cli_misuse(
+            &program->err, "serve",
+            "this build of relume carries no page to serve, for node or the packages of web/ "
+            "(npm ci) were missing when it was built; relume report RUN says the same in the terminal");
     if (strlen(host) >= sizeof serve.host)
         return cli_misuse(&program->err, "serve", "--host: longer than an address can be");
     memcpy(serve.host, host, strlen(host) + 1);

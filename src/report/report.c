@@ -122,8 +122,8 @@ relume_status relume_report_print(relume_report *report, relume_report_format fo
     else if (!rlm_report_html(&report->facts, buffer))
         return rlm_error_set(
             error, RELUME_NOT_FOUND,
-            "this build of relume carries no page, because node was not there when it was built: the "
-            "terminal report and --json say the same");
+            "this build of relume carries no page, for node or the packages of web/ (npm "
+            "ci) were missing when it was built: the terminal report and --json say the same");
     if (buffer->failed)
         return rlm_error_memory(error, buffer->length, "a report's text");
     *text = buffer->text;

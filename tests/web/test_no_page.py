@@ -24,7 +24,7 @@ def test_the_page_is_refused_in_words(relume):
     train(relume)
     status, out, err = relume.run("report", "run", "-o", "run.html")
     assert status == 2 and out == "", (status, out)
-    assert "node was not there when it was built" in err and "--json" in err, err
+    assert "node or the packages of web/ (npm ci) were missing when it was built" in err and "--json" in err, err
     assert not pathlib.Path(relume.path("run.html")).exists()
 
 
