@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Full training steps of relume against its peers, pair by pair on the same images: one table of ratios.
+"""Full training steps of relume, or its censuses, against its peers, pair by pair on the same images: one table of ratios.
 
     bench/peers/compare.py --relume build/relume --nets a,b --threads 1,2 --pairs 5
+    bench/peers/compare.py --work census --nets a --threads 1
 
 Each pair runs relume and then the peer, so a machine that drifts drifts for both; a ratio is the median over the pairs,
 with the least and the greatest behind it. Above 1 relume is faster. The peers are the scripts beside this one: forward, softmax
-cross-entropy, backward, plain SGD, float32, on Fashion-MNIST's training images. Debian packages: dataset-fashion-mnist
+cross-entropy, backward, plain SGD, float32, on Fashion-MNIST's training images; for a census, a forward pass over all of
+them that counts how often each unit fires. Debian packages: dataset-fashion-mnist
 python3-torch python3-numpy python3-sklearn libdnnl-dev libfann-dev zlib1g-dev g++. A peer that is not installed is left out,
 and named. --python FILE (may be repeated) adds the scripts that need a newer interpreter with torch or jax from PyPI.
 """
@@ -99,9 +101,16 @@ def peers(folder, pythons):
     return {name: command for name, command in found.items() if command}
 
 
+def census_peers():
+    return {
+        "pytorch, hooks": script(SYSTEM_PYTHON, "torch_census.py"),
+        "numpy": script(SYSTEM_PYTHON, "numpy_census.py"),
+    }
+
+
 def run_peer(command, layers, batch, threads, seconds, blas):
     arguments = ["--layers", layers, "--batch", str(batch), "--threads", str(threads)]
-    if "sklearn" not in " ".join(command):
+    if not re.search("sklearn|census", " ".join(command)):
         arguments += ["--seconds", str(seconds)]
     told = subprocess.run(command + arguments, capture_output=True, text=True, env=environment(threads, blas))
     rate = re.search(r"samples_per_s=(\d+)", told.stdout)
@@ -123,19 +132,20 @@ def small_images(folder):
     return path
 
 
-def run_relume(program, layers, batch, threads, seconds, more, small):
+def run_relume(program, work, layers, batch, threads, seconds, more, small):
     inputs, *hidden = layers.split(",")[:-1]
     data = small if inputs == "64" else "fashion-mnist"
-    command = [program, "bench", "train", "--data", data, "--hidden", ",".join(hidden), "--batch", str(batch),
+    command = [program, "bench", work, "--data", data, "--hidden", ",".join(hidden), "--batch", str(batch),
                "--threads", str(threads), "--seconds", str(seconds), "--json", *more]
     told = subprocess.run(command, capture_output=True, text=True, check=True)
-    result = json.loads(told.stdout)["train"][0]
+    result = json.loads(told.stdout)[work][0]
     return result["samples_per_second"], result["peak_share"]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--relume", default="build/relume")
+    parser.add_argument("--work", choices=("train", "census"), default="train")
     parser.add_argument("--nets", default="a,b,c,d")
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--pairs", type=int, default=5)
@@ -145,7 +155,7 @@ def main():
     parser.add_argument("--option", action="append", default=[], help="one more argument for relume bench")
     a = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        all_peers = peers(folder, a.python)
+        all_peers = peers(folder, a.python) if a.work == "train" else census_peers()
         blas, small = best_blas(), small_images(folder)
         chosen = a.peers.split(",") if a.peers else list(all_peers)
         print(f"{'net':4}{'threads':>8}  {'peer':26}{'relume/s':>12}{'peer/s':>12}{'of peak':>9}   ratio (least .. greatest)")
@@ -158,7 +168,7 @@ def main():
                     ours, theirs, share = [], [], []
                     try:
                         for _ in range(a.pairs):
-                            rate, peak = run_relume(a.relume, layers, batch, threads, a.seconds, a.option, small)
+                            rate, peak = run_relume(a.relume, a.work, layers, batch, threads, a.seconds, a.option, small)
                             ours.append(rate)
                             share.append(peak)
                             theirs.append(run_peer(all_peers[name], layers, batch, threads, a.seconds, blas))
