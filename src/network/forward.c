@@ -143,7 +143,8 @@ size_t rlm_pass_capacity(size_t samples)
 
 size_t rlm_pass_copy(const struct rlm_pass *pass, size_t begin, size_t count)
 {
-    return begin * pass->copies / count * pass->copy_elements;
+    return begin > 0 ? begin * pass->copies / count * pass->copy_elements
+                     : 0; /* no unit at all is a part, too */
 }
 
 const float *rlm_pass_input(const struct rlm_pass *pass, size_t layer)

@@ -14,6 +14,7 @@ struct setting {
     double clip;
     bool u8;
     size_t dead_every; /* of the second hidden layer every so many units are dead; 0: none */
+    bool first_dead;   /* the whole first hidden layer, not a block of it alone */
 };
 
 /* Wide enough that threads get ranges of their own: 160 · 70 · 128 multiply-adds make ten tasks. */
@@ -54,7 +55,7 @@ static relume_network *trained(relume_engine *engine, const struct setting *sett
     network_options.loss = setting->loss;
     network_options.dataset = dataset;
     assert_ok(relume_network_create(engine, &network_options, &network, &error), error);
-    for (size_t n = 32; n < 48; n++)
+    for (size_t n = setting->first_dead ? 0 : 32; n < (setting->first_dead ? widths[1] : 48); n++)
         network->layers[0].bias[n] = -1000; /* a block of dead units */
     for (size_t n = 0; setting->dead_every > 0 && n < widths[2]; n += setting->dead_every)
         network->layers[1].bias[n] = -1000; /* scattered ones */
@@ -116,7 +117,7 @@ static void test_batch_sizes(void **state)
     (void)state;
     const size_t batches[] = {1, 7, 128};
     for (size_t i = 0; i < 3; i++)
-        compare(&(struct setting){batches[i], RELUME_MOMENTUM, RELUME_LOSS_SOFTMAX, 0, true, 0});
+        compare(&(struct setting){batches[i], RELUME_MOMENTUM, RELUME_LOSS_SOFTMAX, 0, true, 0, false});
 }
 
 static void test_optimizers_and_losses(void **state)
@@ -124,25 +125,26 @@ static void test_optimizers_and_losses(void **state)
     (void)state;
     for (int optimizer = 0; optimizer < RELUME_OPTIMIZER_COUNT; optimizer++)
         compare(&(struct setting){128, (relume_optimizer)optimizer,
-                                  (relume_loss)(optimizer % RELUME_LOSS_COUNT), 0, false, 0});
+                                  (relume_loss)(optimizer % RELUME_LOSS_COUNT), 0, false, 0, false});
 }
 
 static void test_clipping(void **state)
 {
     (void)state;
-    compare(&(struct setting){128, RELUME_NESTEROV, RELUME_LOSS_BCE, 0.1, true, 0});
-    compare(&(struct setting){7, RELUME_SGD, RELUME_LOSS_SOFTMAX, 0.5, false, 0});
+    compare(&(struct setting){128, RELUME_NESTEROV, RELUME_LOSS_BCE, 0.1, true, 0, false});
+    compare(&(struct setting){7, RELUME_SGD, RELUME_LOSS_SOFTMAX, 0.5, false, 0, false});
 }
 
 static void test_dead_units(void **state)
 {
     (void)state;
     for (int optimizer = 0; optimizer < RELUME_OPTIMIZER_COUNT; optimizer++) {
-        compare(&(struct setting){128, (relume_optimizer)optimizer, RELUME_LOSS_SOFTMAX, 0, true, 3});
-        compare(&(struct setting){7, (relume_optimizer)optimizer, RELUME_LOSS_BCE, 0.1, false, 2});
+        compare(&(struct setting){128, (relume_optimizer)optimizer, RELUME_LOSS_SOFTMAX, 0, true, 3, false});
+        compare(&(struct setting){7, (relume_optimizer)optimizer, RELUME_LOSS_BCE, 0.1, false, 2, false});
     }
-    compare(&(struct setting){128, RELUME_SGD, RELUME_LOSS_SOFTMAX, 0, true, 1}); /* the whole layer */
-    compare(&(struct setting){128, RELUME_ADAM, RELUME_LOSS_MSE, 0, true, 1});
+    compare(&(struct setting){128, RELUME_SGD, RELUME_LOSS_SOFTMAX, 0, true, 1, false}); /* the whole layer */
+    compare(&(struct setting){128, RELUME_SGD, RELUME_LOSS_SOFTMAX, 0, true, 0, true});
+    compare(&(struct setting){128, RELUME_ADAM, RELUME_LOSS_MSE, 0, true, 1, false});
 }
 
 int main(void)
