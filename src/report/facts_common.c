@@ -45,3 +45,10 @@ relume_status rlm_facts_print(struct rlm_facts *facts, char **text, relume_error
     va_end(again);
     return status;
 }
+
+char **rlm_facts_point(struct rlm_facts *facts, const char *about)
+{
+    struct rlm_facts_point *point = &facts->verdict.point[facts->verdict.points++];
+    point->about = about;
+    return &point->text;
+}

@@ -32,4 +32,10 @@ relume_status rlm_verdict_reach(struct rlm_facts *facts, relume_error *error);
 relume_status rlm_facts_print(struct rlm_facts *facts, char **text, relume_error *error, const char *format,
                               ...) __attribute__((format(printf, 4, 5)));
 
+/* A further point of the verdict, about what `about` says, its text to be filled. */
+char **rlm_facts_point(struct rlm_facts *facts, const char *about);
+
+#define RLM_SAY(facts, about, error, ...)                                                                    \
+    rlm_facts_print(facts, rlm_facts_point(facts, about), error, __VA_ARGS__)
+
 #endif

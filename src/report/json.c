@@ -2,75 +2,7 @@
 #include "report/print.h"
 
 #include "relume/version.h"
-#include "report/json.h"
-
-void rlm_put_text(struct rlm_writer *w, const char *key, const char *value)
-{
-    rlm_write_key(w, key);
-    rlm_write_text(w, value);
-}
-
-void rlm_put_u64(struct rlm_writer *w, const char *key, uint64_t value)
-{
-    rlm_write_key(w, key);
-    rlm_write_u64(w, value);
-}
-
-void rlm_put_double(struct rlm_writer *w, const char *key, double value)
-{
-    rlm_write_key(w, key);
-    rlm_write_double(w, value);
-}
-
-void rlm_put_float(struct rlm_writer *w, const char *key, float value)
-{
-    rlm_write_key(w, key);
-    rlm_write_float(w, value);
-}
-
-void rlm_put_bool(struct rlm_writer *w, const char *key, bool value)
-{
-    rlm_write_key(w, key);
-    rlm_write_bool(w, value);
-}
-
-void rlm_put_packed(struct rlm_writer *w, const char *key, const struct rlm_packed *packed)
-{
-    rlm_write_key(w, key);
-    rlm_write_packed(w, packed);
-}
-
-void rlm_put_u64s(struct rlm_writer *w, const char *key, const uint64_t *value, size_t count)
-{
-    rlm_write_key(w, key);
-    rlm_write_u64s(w, value, count);
-}
-
-void rlm_put_doubles(struct rlm_writer *w, const char *key, const double *value, size_t count)
-{
-    rlm_write_key(w, key);
-    rlm_write_doubles(w, value, count);
-}
-
-void rlm_put_null(struct rlm_writer *w, const char *key)
-{
-    rlm_write_key(w, key);
-    rlm_write_null(w);
-}
-
-void rlm_put_object(struct rlm_writer *w, const char *key)
-{
-    rlm_write_key(w, key);
-    rlm_write_open(w, '{');
-}
-
-void rlm_put_array(struct rlm_writer *w, const char *key)
-{
-    rlm_write_key(w, key);
-    rlm_write_open(w, '[');
-}
-
-/* ---- parts ---- */
+#include "report/json_autopsy.h"
 
 static void write_dataset(struct rlm_writer *w, const struct rlm_facts *f)
 {

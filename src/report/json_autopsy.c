@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "report/json.h"
+#include "report/json_autopsy.h"
 
 /* "uncentred inputs" of a layer fed by ReLUs is what depth does. */
 static const char *cause_name(size_t layer, unsigned cause)

@@ -7,7 +7,8 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "report/verdict.h"
+#include "report/verdict_autopsy.h"
+#include "report/words.h"
 
 /* A fall of accuracy by more than this after its best epoch is worth saying; less is the noise between
  * epochs. */
@@ -59,13 +60,6 @@ static uint64_t epoch_of(const struct rlm_facts *facts, uint64_t step)
         if (e->step[i] >= step)
             return e->epoch[i];
     return e->count > 0 ? e->epoch[e->count - 1] + 1 : 1;
-}
-
-char **rlm_verdict_add(struct rlm_facts *facts, const char *about)
-{
-    struct rlm_facts_point *point = &facts->verdict.point[facts->verdict.points++];
-    point->about = about;
-    return &point->text;
 }
 
 /* ---- the sentences ---- */

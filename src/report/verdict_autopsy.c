@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "report/verdict.h"
+#include "report/verdict_autopsy.h"
+#include "report/words.h"
 
 /* A way to die, whatever the layer; `depth` sets a deeper layer's inputs apart from the data's. */
 struct manner {

@@ -191,3 +191,71 @@ void rlm_write_doubles(struct rlm_writer *writer, const double *value, size_t co
         rlm_write_double(writer, value[i]);
     rlm_write_close(writer, ']');
 }
+
+/* ---- keys with their values ---- */
+
+void rlm_put_text(struct rlm_writer *w, const char *key, const char *value)
+{
+    rlm_write_key(w, key);
+    rlm_write_text(w, value);
+}
+
+void rlm_put_u64(struct rlm_writer *w, const char *key, uint64_t value)
+{
+    rlm_write_key(w, key);
+    rlm_write_u64(w, value);
+}
+
+void rlm_put_double(struct rlm_writer *w, const char *key, double value)
+{
+    rlm_write_key(w, key);
+    rlm_write_double(w, value);
+}
+
+void rlm_put_float(struct rlm_writer *w, const char *key, float value)
+{
+    rlm_write_key(w, key);
+    rlm_write_float(w, value);
+}
+
+void rlm_put_bool(struct rlm_writer *w, const char *key, bool value)
+{
+    rlm_write_key(w, key);
+    rlm_write_bool(w, value);
+}
+
+void rlm_put_packed(struct rlm_writer *w, const char *key, const struct rlm_packed *packed)
+{
+    rlm_write_key(w, key);
+    rlm_write_packed(w, packed);
+}
+
+void rlm_put_u64s(struct rlm_writer *w, const char *key, const uint64_t *value, size_t count)
+{
+    rlm_write_key(w, key);
+    rlm_write_u64s(w, value, count);
+}
+
+void rlm_put_doubles(struct rlm_writer *w, const char *key, const double *value, size_t count)
+{
+    rlm_write_key(w, key);
+    rlm_write_doubles(w, value, count);
+}
+
+void rlm_put_null(struct rlm_writer *w, const char *key)
+{
+    rlm_write_key(w, key);
+    rlm_write_null(w);
+}
+
+void rlm_put_object(struct rlm_writer *w, const char *key)
+{
+    rlm_write_key(w, key);
+    rlm_write_open(w, '{');
+}
+
+void rlm_put_array(struct rlm_writer *w, const char *key)
+{
+    rlm_write_key(w, key);
+    rlm_write_open(w, '[');
+}

@@ -31,6 +31,19 @@ void rlm_write_packed(struct rlm_writer *writer, const struct rlm_packed *packed
 void rlm_write_u64s(struct rlm_writer *writer, const uint64_t *value, size_t count);
 void rlm_write_doubles(struct rlm_writer *writer, const double *value, size_t count);
 
+/* A key with its value. */
+void rlm_put_text(struct rlm_writer *w, const char *key, const char *value); /* NULL: null */
+void rlm_put_u64(struct rlm_writer *w, const char *key, uint64_t value);
+void rlm_put_double(struct rlm_writer *w, const char *key, double value); /* not finite: null */
+void rlm_put_float(struct rlm_writer *w, const char *key, float value);
+void rlm_put_bool(struct rlm_writer *w, const char *key, bool value);
+void rlm_put_packed(struct rlm_writer *w, const char *key, const struct rlm_packed *packed);
+void rlm_put_u64s(struct rlm_writer *w, const char *key, const uint64_t *value, size_t count);
+void rlm_put_doubles(struct rlm_writer *w, const char *key, const double *value, size_t count);
+void rlm_put_null(struct rlm_writer *w, const char *key);
+void rlm_put_object(struct rlm_writer *w, const char *key); /* opened */
+void rlm_put_array(struct rlm_writer *w, const char *key);
+
 /* The next code point of a text and the bytes it takes; U+FFFD, 1 for a byte that is no UTF-8; 0 at the end.
  */
 uint32_t rlm_utf8_next(const char **text);
