@@ -79,7 +79,7 @@ static void layer_weights(const struct rlm_dissection *d, size_t l)
                       .in_features = layer->in_features,
                       .out_features = layer->out_features,
                       .dz = d->layer[l].dz,
-                      .x_features = l == 0 ? d->pass.x_features : d->pass.layer[l - 1].z_features,
+                      .x_features = rlm_pass_features(&d->pass, l, NULL, layer->in_features),
                       .skip_zeros =
                           true, /* the activations of a run are finite: rlm_pass_run has seen to it */
                       .weight_update = {.kind = RLM_UPDATE_STORE},

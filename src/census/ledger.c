@@ -2,6 +2,8 @@
  * gate bits. */
 #include "census/ledger.h"
 
+#include <string.h>
+
 #include "base/bits.h"
 #include "base/error.h"
 
@@ -30,11 +32,14 @@ relume_status rlm_ledger_init(struct rlm_ledger *ledger, const relume_network *n
             2 * network->layers[l].out_features; /* far below the bytes of the weights */
     layout(&ledger->arena, ledger, network);
     size_t wanted = ledger->arena.used;
-    if (!rlm_arena_init(&ledger->arena, &network->engine->allocator)) {
+    if (!rlm_arena_init_unset(&ledger->arena, &network->engine->allocator)) {
         rlm_ledger_deinit(ledger);
         return rlm_error_memory(error, wanted, "the ledger");
     }
     layout(&ledger->arena, ledger, network);
+    /* not the events, behind all else: the system gives no memory for what is never written */
+    char *first = (char *)(ledger->layer + ledger->layers);
+    memset(first, 0, (size_t)((char *)ledger->event - first));
     return RELUME_OK;
 }
 

@@ -80,11 +80,11 @@ struct rlm_pack {
     float *x_features; /* feature panels [B, F]; NULL: not wanted */
 };
 
-/* Columns of a batch matrix in the other layout: out[b, i] = in[b, list[i]]. */
+/* A batch matrix, or columns of it, in the other layout: out[b, i] = in[b, list[i]]. */
 struct rlm_pick {
     size_t batch, columns; /* of `in` */
     const float *in;       /* sample panels [B, columns] */
-    const uint32_t *list;  /* [count] */
+    const uint32_t *list;  /* [count]; NULL: all columns, and count is how many there are */
     size_t count;
     float *out; /* feature panels [B, count] */
 };

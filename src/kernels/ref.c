@@ -39,15 +39,10 @@
 #define ABSOLUTE fabsf
 #endif
 
-/* Where a[b, f] is in sample panels of `features` columns, and in feature panels of `batch` rows. */
+/* Where a[b, f] is in sample panels of `features` columns. */
 static size_t sample_at(size_t b, size_t f, size_t features)
 {
     return (b / RLM_LANES * features + f) * RLM_LANES + b % RLM_LANES;
-}
-
-static size_t feature_at(size_t b, size_t f, size_t batch)
-{
-    return (f / RLM_LANES * rlm_round_up(batch, RLM_LANES) + b) * RLM_LANES + f % RLM_LANES;
 }
 
 /* Entry i of a list, which NULL makes the list of all. */
@@ -92,14 +87,6 @@ static void forward_clear(const struct RLM_NAME(rlm_forward) * a, size_t n)
         a->active[n] = 0;
 }
 
-/* The columns beyond the last unit in its feature panel. */
-static void clear_features(const struct RLM_NAME(rlm_forward) * a)
-{
-    for (size_t b = 0; b < rlm_round_up(a->batch, RLM_LANES); b++)
-        for (size_t n = a->out_features; n % RLM_LANES != 0; n++)
-            a->z_features[feature_at(b, n, a->batch)] = 0;
-}
-
 /* z, and what is counted, of unit n; returns whether every pre-activation is finite. */
 static bool forward_unit(const struct RLM_NAME(rlm_forward) * a, size_t n)
 {
@@ -127,15 +114,17 @@ static bool forward(const struct RLM_NAME(rlm_forward) * a, size_t unit_begin, s
             at++;
         if (!a->units || (at < a->unit_count && a->units[at] == n))
             finite = forward_unit(a, n) && finite;
-        for (size_t b = 0; a->z_features && b < rlm_round_up(a->batch, RLM_LANES); b++)
-            a->z_features[feature_at(b, n, a->batch)] = a->z[sample_at(b, n, a->out_features)];
     }
-    if (a->z_features && unit_end == a->out_features)
-        clear_features(a);
     return finite;
 }
 
 #ifndef RLM_REF_WIDE /* only the way forward is needed that wide */
+
+/* Where a[b, f] is in feature panels of `batch` rows. */
+static size_t feature_at(size_t b, size_t f, size_t batch)
+{
+    return (f / RLM_LANES * rlm_round_up(batch, RLM_LANES) + b) * RLM_LANES + f % RLM_LANES;
+}
 
 /* --------------------------------------------------------------------------------------------- updates */
 
@@ -370,7 +359,7 @@ static void pick(const struct rlm_pick *a, size_t begin, size_t end)
     for (size_t b = 0; b < rlm_round_up(a->batch, RLM_LANES); b++) {
         for (size_t i = begin; i < end; i++)
             a->out[feature_at(b, i, a->batch)] =
-                b < a->batch ? a->in[sample_at(b, a->list[i], a->columns)] : 0;
+                b < a->batch ? a->in[sample_at(b, listed(a->list, i), a->columns)] : 0;
         for (size_t i = end; end == a->count && i % RLM_LANES != 0; i++)
             a->out[feature_at(b, i, a->batch)] = 0;
     }

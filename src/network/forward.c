@@ -27,8 +27,6 @@ static void layer_layout(struct rlm_arena *arena, struct rlm_pass_layer *layer, 
 {
     size_t elements = panel_elements(arena, capacity, units);
     *layer = (struct rlm_pass_layer){.z = lent ? lent : rlm_arena_take(arena, elements, sizeof(float))};
-    if (wants & RLM_PASS_FEATURES)
-        layer->z_features = rlm_arena_take(arena, elements, sizeof(float));
     if (wants & RLM_PASS_GATES)
         layer->gates = rlm_arena_take(arena, elements / RLM_LANES, sizeof(uint16_t));
     if (wants & RLM_PASS_ACTIVE)
@@ -39,8 +37,23 @@ static void layer_layout(struct rlm_arena *arena, struct rlm_pass_layer *layer, 
     }
     if (wants & RLM_PASS_MARGIN)
         layer->margin = rlm_arena_take(arena, units, sizeof(float));
-    if (wants & RLM_PASS_SUM)
-        layer->sum = rlm_arena_take(arena, units, RLM_LANES * sizeof(double));
+}
+
+/* The sums of all layers, in turn: in the lender's x_features, which it alone uses, where these have room. */
+static void sums_layout(struct rlm_arena *arena, struct rlm_pass *pass)
+{
+    const relume_network *network = pass->network;
+    const struct rlm_pass *lender = pass->lender;
+    size_t units = 0, done = 0, room = 0;
+    for (size_t l = 0; l + 1 < network->layer_count; l++)
+        units += network->layers[l].out_features;
+    if (lender && lender->x_features)
+        room = rlm_round_up(lender->capacity, RLM_LANES) * network->layers[0].in_features * sizeof(float);
+    bool lent = units <= room / (RLM_LANES * sizeof(double));
+    double *sums = lent ? (double *)(void *)lender->x_features
+                        : rlm_arena_take(arena, units, RLM_LANES * sizeof(double));
+    for (size_t l = 0; sums && l + 1 < network->layer_count; done += network->layers[l++].out_features)
+        pass->layer[l].sum = sums + done * RLM_LANES;
 }
 
 /* What all copies of the packed batch may take beside the first, in bytes. */
@@ -62,6 +75,30 @@ static size_t copies_count(const struct rlm_pass *pass, size_t elements, unsigne
     return pays ? copies : 1;
 }
 
+/* Room for the widest layer's activations as feature panels. Lists of terms are no longer read when these are
+ * made, and have more. */
+static float *features_layout(struct rlm_arena *arena, const struct rlm_pass *pass, unsigned wants)
+{
+    size_t widest = 0;
+    if (wants & RLM_PASS_LIVE)
+        return pass->terms.value;
+    for (size_t l = 0; l + 1 < pass->network->layer_count; l++)
+        widest = rlm_size_max(widest, pass->network->layers[l].out_features);
+    return rlm_arena_take(arena, panel_elements(arena, pass->capacity, widest), sizeof(float));
+}
+
+/* Room for the packed batch, and for a gradient of every layer that is to lie there (rlm_pass_holds_dz). */
+static float *batch_layout(struct rlm_arena *arena, const struct rlm_pass *pass, size_t elements,
+                           unsigned wants)
+{
+    const relume_network *network = pass->network;
+    for (size_t l = 0; wants & RLM_PASS_FEATURES && l + 1 < network->layer_count; l++)
+        if (rlm_pass_holds_dz(pass, l))
+            elements = rlm_size_max(
+                elements, panel_elements(arena, pass->capacity, network->layers[l].out_features));
+    return rlm_arena_take(arena, elements, sizeof(float));
+}
+
 static void pass_layout(struct rlm_arena *arena, struct rlm_pass *pass, unsigned wants)
 {
     const relume_network *network = pass->network;
@@ -70,15 +107,19 @@ static void pass_layout(struct rlm_arena *arena, struct rlm_pass *pass, unsigned
     pass->copies = copies_count(pass, elements, wants);
     pass->copy_elements = elements;
     elements *= pass->copies;
-    pass->x = lender ? lender->x : rlm_arena_take(arena, elements, sizeof(float));
+    pass->x = lender ? lender->x : batch_layout(arena, pass, elements, wants);
     pass->x_features = wants & RLM_PASS_FEATURES ? rlm_arena_take(arena, elements, sizeof(float)) : NULL;
     if (wants & RLM_PASS_LIVE && lender && lender->terms.value)
         pass->terms = lender->terms;
     else if (wants & RLM_PASS_LIVE)
         rlm_terms_layout(arena, pass);
+    if (wants & RLM_PASS_FEATURES)
+        pass->features = features_layout(arena, pass, wants);
     for (size_t l = 0; l < network->layer_count; l++)
         layer_layout(arena, &pass->layer[l], lender ? lender->layer[l].z : NULL, pass->capacity,
                      network->layers[l].out_features, network->layers[l].relu ? wants : 0);
+    if (wants & RLM_PASS_SUM)
+        sums_layout(arena, pass);
 }
 
 /* A batch this large reads the weights seldom enough. */
@@ -137,6 +178,12 @@ void rlm_pass_reset(struct rlm_pass *pass)
 size_t rlm_pass_capacity(size_t samples)
 {
     return rlm_round_up(rlm_size_min(rlm_size_max(samples, 1), 256), RLM_LANES);
+}
+
+bool rlm_pass_holds_dz(const struct rlm_pass *pass, size_t layer)
+{
+    size_t above = pass->network->layer_count - 1 - layer;
+    return above % 2 == 1;
 }
 
 /* ---- running ---- */
@@ -363,7 +410,6 @@ static bool layer_forward(struct rlm_pass *pass, size_t index)
                       .terms = few ? &terms : NULL,
                       .bias = layer->bias,
                       .z = kept->z,
-                      .z_features = kept->z_features,
                       .relu = layer->relu,
                       .gates = kept->gates,
                       .active = kept->active,
@@ -377,6 +423,36 @@ static bool layer_forward(struct rlm_pass *pass, size_t index)
     if (kept->live)
         live_list(pass, index);
     return atomic_load_explicit(&region.finite, memory_order_relaxed);
+}
+
+struct features_region {
+    const struct rlm_kernels *kernels;
+    struct rlm_pick arguments;
+};
+
+static void features_range(void *context, size_t begin, size_t end)
+{
+    const struct features_region *region = context;
+    region->kernels->pick(&region->arguments, begin, end);
+}
+
+const float *rlm_pass_features(const struct rlm_pass *pass, size_t layer, const uint32_t *list, size_t count)
+{
+    if (layer == 0)
+        return pass->x_features;
+    struct features_region region = {
+        .kernels = pass->network->kernels,
+        .arguments = {.batch = pass->batch,
+                      .columns = pass->network->layers[layer].in_features,
+                      .in = rlm_pass_input(pass, layer),
+                      .list = list,
+                      .count = count,
+                      .out = pass->features},
+    };
+    /* a number costs some eight multiply-adds: read, turned, written */
+    if (count > 0)
+        rlm_range_run(pass->network->engine->pool, count, pass->batch * count * 8, features_range, &region);
+    return pass->features;
 }
 
 /* The pre-activation of one unit and sample once more, as the kernel's definition says. */

@@ -3,7 +3,7 @@
  *
  *     raw rows ─ pack ─> x ─ h1 ─> z ─ h2 ─> z … ─ out ─> logits
  *                        │         │ gates, active, margin, sum of each hidden layer, where wanted
- *                        └ x_features, z_features for the backward pass, where wanted
+ *                        └ x_features, and z turned as the backward pass asks for it, where wanted
  *
  * Layouts are those of kernels/args.inc; a layer's buffers are laid out for the batch of the last run. A
  * sample's results do not depend on the batch it was run in, on the capacity, or on the threads. */
@@ -19,7 +19,7 @@ enum rlm_pass_want {
     RLM_PASS_ACTIVE = 2,    /* active: open gates of this batch, a count a unit; each run sets it anew */
     RLM_PASS_MARGIN = 4,    /* margin: largest pre-activation since rlm_pass_reset */
     RLM_PASS_SUM = 8,       /* sum: activations added up since rlm_pass_reset, 16 lanes a unit */
-    RLM_PASS_FEATURES = 16, /* x_features, z_features: inputs of each layer as feature panels */
+    RLM_PASS_FEATURES = 16, /* rlm_pass_features: inputs of each layer as feature panels */
     RLM_PASS_LIVE = 32, /* with ACTIVE: live and dead units of each batch, the dead ones left out of the next
                           layer's sums where that pays */
     RLM_PASS_EAGER = 64 /* and where it does not pay, for tests */
@@ -28,7 +28,6 @@ enum rlm_pass_want {
 /* Buffers of one layer; NULL where not wanted, and beyond z always NULL for the last layer. */
 struct rlm_pass_layer {
     float *z;          /* sample panels [batch, out_features]; the logits in the last layer */
-    float *z_features; /* feature panels of the same */
     uint16_t *gates;   /* [⌈batch/16⌉][out_features] */
     uint32_t *active;  /* [out_features] */
     float *margin;     /* [out_features] */
@@ -48,10 +47,12 @@ struct rlm_pass {
     size_t capacity;               /* samples a batch may have */
     size_t batch;                  /* of the last run */
     bool eager;                    /* RLM_PASS_EAGER */
-    float *x, *x_features;         /* the packed batch */
+    float *x, *x_features;         /* the packed batch; with RLM_PASS_FEATURES, x has room for more: see
+                                      rlm_pass_holds_dz */
     size_t copies;                 /* of it, one a thread where that pays, else 1 */
     size_t copy_elements;          /* from one copy to the next */
     struct rlm_terms terms;        /* the memory of network/terms.h; with RLM_PASS_LIVE */
+    float *features;               /* of rlm_pass_features: the memory of terms.value, where there is one */
     struct rlm_pass_layer *layer;  /* [layers of the network] */
     const struct rlm_pass *lender; /* whose x, z and terms these are; NULL: its own */
     struct rlm_arena arena;
@@ -79,7 +80,7 @@ struct rlm_fault {
  * network must outlive it. NO_MEMORY. */
 relume_status rlm_pass_init(struct rlm_pass *pass, const relume_network *network, size_t capacity,
                             unsigned wants, relume_error *error);
-/* The same with the batch, its activations and the lists of terms in the buffers of `lender`, a pass of the
+/* The same with the batch, its activations, the lists of terms and the sums in the buffers of `lender`, a pass of the
  * network that outlives this one and is not run while this one's are in use; NULL: none. What the lender held
  * is lost: before it runs again it has to be told once more what it leaves out. Where the lender has less
  * room than `capacity` (a multiple of 16), the capacity becomes that, or where that is small, nothing is
@@ -103,8 +104,18 @@ void rlm_pass_leave_out(struct rlm_pass *pass, size_t layer, const uint8_t *out)
  * every step. All copies hold the same. */
 size_t rlm_pass_copy(const struct rlm_pass *pass, size_t begin, size_t count);
 
+/* Whether dz of layer `layer` may lie in x, which serves the forward pass alone: that of the last hidden
+ * layer, and of every second one below, so that no two that follow one another do. With RLM_PASS_FEATURES
+ * there is room for it. */
+bool rlm_pass_holds_dz(const struct rlm_pass *pass, size_t layer);
+
 /* What layer `layer` takes in: sample panels [batch, its in_features]. */
 const float *rlm_pass_input(const struct rlm_pass *pass, size_t layer);
+
+/* The same as feature panels [batch, count]: its inputs list[0 … count−1], or all `count` of them where list is
+ * NULL; those of the first layer, which has no list, at rlm_pass_copy(…). Where `layer` is above that, they are
+ * made now, and hold until others or lists of terms are. With RLM_PASS_FEATURES. */
+const float *rlm_pass_features(const struct rlm_pass *pass, size_t layer, const uint32_t *list, size_t count);
 
 /* Runs a batch of 1 to capacity samples, whose feature count is the network's. False when a pre-activation is
  * not finite: the pass stops after that layer, and `fault` (may be NULL) tells its first unit and that unit's

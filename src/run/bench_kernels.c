@@ -20,7 +20,7 @@ struct scene {
     struct rlm_forward forward;
     struct rlm_backward_weights weights;
     struct rlm_backward_input input;
-    float *x, *z, *z_features, *weight, *bias, *dz, *dx;
+    float *x, *z, *weight, *bias, *dz, *dx;
     uint16_t *gates;
     uint32_t *active;
     struct rlm_arena arena;
@@ -37,7 +37,6 @@ static void scene_layout(struct rlm_arena *arena, struct scene *scene, const rel
     scene->x = rlm_arena_take(arena, x, sizeof(float));
     scene->dx = rlm_arena_take(arena, x, sizeof(float));
     scene->z = rlm_arena_take(arena, z, sizeof(float));
-    scene->z_features = rlm_arena_take(arena, z, sizeof(float));
     scene->dz = rlm_arena_take(arena, z, sizeof(float));
     scene->weight = rlm_arena_take(arena, weight, sizeof(float));
     scene->bias = rlm_arena_take(arena, shape->out_features, sizeof(float));
@@ -76,7 +75,6 @@ static void scene_set(struct scene *scene, const relume_bench_shape *shape)
                                           .stride = stride,
                                           .bias = scene->bias,
                                           .z = scene->z,
-                                          .z_features = scene->z_features,
                                           .relu = true,
                                           .gates = scene->gates,
                                           .active = scene->active};

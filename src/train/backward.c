@@ -13,44 +13,38 @@ static size_t panel_width(const relume_network *network, size_t l)
 
 enum place { OWN, BATCH, ABOVE };
 
-/* Where dz of layer l lies, asked of the last layer first: in a buffer of the pass that nobody reads any more
- * when it is written, where one is large enough. The packed batch serves the forward pass alone, and z of
- * layer l + 1 the layers above that one. Never z of the first layer, where units that are left out hold a 0
- * that is to stay. The logits are read while their dz is written. *in_batch: dz of the layer above lies in
- * the batch. */
-static enum place place_of(const relume_network *network, size_t l, bool *in_batch)
+/* Where dz of layer l lies: in a buffer of the pass that nobody reads any more when it is written, where one
+ * is large enough. The packed batch serves the forward pass alone, and z of layer l + 1 the layers above that
+ * one. Never z of the first layer, where units that are left out hold a 0 that is to stay. The logits are read
+ * while their dz is written. */
+static enum place place_of(const struct rlm_pass *pass, size_t l)
 {
-    size_t width = panel_width(network, l);
-    bool last = l + 1 == network->layer_count;
-    *in_batch = !last && !*in_batch && rlm_round_up(network->layers[0].in_features, RLM_LANES) >= width;
-    if (*in_batch)
+    const relume_network *network = pass->network;
+    if (rlm_pass_holds_dz(pass, l))
         return BATCH;
-    return !last && panel_width(network, l + 1) >= width ? ABOVE : OWN;
+    bool last = l + 1 == network->layer_count;
+    return !last && panel_width(network, l + 1) >= panel_width(network, l) ? ABOVE : OWN;
 }
 
-/* Layers that follow one another must not have the same room of their own: each takes that of its parity. */
+/* Layers that follow one another never both have room of their own. */
 static void backward_layout(struct rlm_arena *arena, struct rlm_backward *backward,
                             const struct rlm_pass *pass)
 {
     const relume_network *network = pass->network;
-    size_t layers = network->layer_count, own[2] = {0, 0}, elements = 0;
-    float *room[2];
-    bool in_batch = false;
+    size_t layers = network->layer_count, own = 0, elements = 0;
     backward->awake = rlm_arena_take(arena, network->layers[0].out_features, sizeof *backward->awake);
     backward->layer = rlm_arena_take(arena, layers, sizeof *backward->layer);
     backward->dz = rlm_arena_take(arena, layers, sizeof *backward->dz);
-    for (size_t l = layers; l-- > 0;)
-        if (place_of(network, l, &in_batch) == OWN)
-            own[l % 2] = rlm_size_max(own[l % 2], panel_width(network, l));
-    for (size_t i = 0; i < 2; i++) {
-        if (pass->capacity > SIZE_MAX - RLM_LANES ||
-            !rlm_size_multiply(rlm_round_up(pass->capacity, RLM_LANES), own[i], &elements))
-            arena->overflow = true;
-        room[i] = rlm_arena_take(arena, elements, sizeof(float));
-    }
-    for (size_t l = layers; backward->dz && l-- > 0;) {
-        enum place place = place_of(network, l, &in_batch);
-        backward->dz[l] = place == BATCH ? pass->x : place == ABOVE ? pass->layer[l + 1].z : room[l % 2];
+    for (size_t l = 0; l < layers; l++)
+        if (place_of(pass, l) == OWN)
+            own = rlm_size_max(own, panel_width(network, l));
+    if (pass->capacity > SIZE_MAX - RLM_LANES ||
+        !rlm_size_multiply(rlm_round_up(pass->capacity, RLM_LANES), own, &elements))
+        arena->overflow = true;
+    float *room = rlm_arena_take(arena, elements, sizeof(float));
+    for (size_t l = 0; backward->dz && l < layers; l++) {
+        enum place place = place_of(pass, l);
+        backward->dz[l] = place == BATCH ? pass->x : place == ABOVE ? pass->layer[l + 1].z : room;
     }
 }
 
@@ -147,32 +141,13 @@ static void dead_weights(const struct rlm_backward *backward, const struct rlm_p
         weights_update(backward, pass, index, region, count * layer->in_features * 8);
 }
 
-struct pick_region {
-    const struct rlm_kernels *kernels;
-    struct rlm_pick arguments;
-};
-
-static void pick_range(void *context, size_t begin, size_t end)
-{
-    const struct pick_region *region = context;
-    region->kernels->pick(&region->arguments, begin, end);
-}
-
 /* Where at most half of the inputs are live, dW takes their columns alone: the gradient of a weight whose
  * input was 0 throughout is +0. A column has to be put in its place one by one, which must be made up for. */
-static const uint32_t *features_pick(const struct rlm_pass *pass, const struct rlm_pass_layer *below,
+static const uint32_t *features_list(const struct rlm_pass *pass, const struct rlm_pass_layer *below,
                                      size_t features)
 {
-    if (!below->listed || (!pass->eager && below->live_count > features / 2))
-        return NULL;
-    struct pick_region region = {
-        .kernels = pass->network->kernels,
-        .arguments = {pass->batch, features, below->z, below->live, below->live_count, below->z_features},
-    };
-    if (below->live_count > 0)
-        rlm_range_run(pass->network->engine->pool, below->live_count, pass->batch * below->live_count * 2,
-                      pick_range, &region);
-    return below->live;
+    bool pays = below->listed && (pass->eager || below->live_count <= features / 2);
+    return pays ? below->live : NULL;
 }
 
 static void layer_weights(const struct rlm_backward *backward, const struct rlm_pass *pass, size_t index,
@@ -183,7 +158,7 @@ static void layer_weights(const struct rlm_backward *backward, const struct rlm_
     const struct rlm_pass_layer *kept = &pass->layer[index];
     const struct rlm_pass_layer *below = index > 0 ? kept - 1 : NULL;
     const struct rlm_layer_update *update = &backward->layer[index];
-    const uint32_t *features = below ? features_pick(pass, below, layer->in_features) : NULL;
+    const uint32_t *features = below ? features_list(pass, below, layer->in_features) : NULL;
     size_t columns = features ? below->live_count : layer->in_features;
     struct weights_region region = {
         .kernels = network->kernels,
@@ -191,7 +166,7 @@ static void layer_weights(const struct rlm_backward *backward, const struct rlm_
                       .in_features = layer->in_features,
                       .out_features = kept->listed ? kept->live_count : layer->out_features,
                       .dz = dz,
-                      .x_features = below ? below->z_features : pass->x_features,
+                      .x_features = rlm_pass_features(pass, index, features, columns),
                       .features = features,
                       .feature_count = columns,
                       .units = kept->listed ? kept->live : NULL,

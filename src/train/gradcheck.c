@@ -48,6 +48,7 @@ struct bench {
     struct precise_f64 exact;
     struct precise_wide wide;
     double *dz[2];      /* sample panels [batch, widest layer] */
+    double *features;   /* feature panels [batch, widest input of a layer] */
     double **gradient;  /* [2 · layers]: weight [units, stride] and bias [units] of each layer */
     uint16_t **gates;   /* [layers]: the wide net's gates at the weights as they are */
     size_t *first_unit; /* [layers]: place of its unit 0 in relume_gradcheck.flip */
@@ -65,13 +66,14 @@ void relume_gradcheck_options_default(relume_gradcheck_options *options)
 static void bench_layout(struct rlm_arena *arena, struct bench *bench)
 {
     const relume_network *network = bench->network;
-    size_t widest = 0, panels = rlm_divide_up(bench->pass.batch, RLM_LANES), layers = network->layer_count;
+    size_t widest = 0, inputs = 0, panels = rlm_divide_up(bench->pass.batch, RLM_LANES), layers = network->layer_count;
     bench->gradient = rlm_arena_take(arena, 2 * layers, sizeof *bench->gradient);
     bench->gates = rlm_arena_take(arena, layers, sizeof *bench->gates);
     bench->first_unit = rlm_arena_take(arena, layers, sizeof *bench->first_unit);
     for (size_t l = 0; l < layers; l++) {
         const struct rlm_layer *layer = &network->layers[l];
         widest = rlm_size_max(widest, layer->out_features);
+        inputs = rlm_size_max(inputs, rlm_round_up(layer->in_features, RLM_LANES));
         double *weight = rlm_arena_take(arena, layer->out_features * layer->stride, sizeof(double));
         double *bias = rlm_arena_take(arena, rlm_round_up(layer->out_features, RLM_LANES), sizeof(double));
         uint16_t *gates = rlm_arena_take(arena, panels * layer->out_features, sizeof(uint16_t));
@@ -84,6 +86,7 @@ static void bench_layout(struct rlm_arena *arena, struct bench *bench)
     }
     for (int i = 0; i < 2; i++)
         bench->dz[i] = rlm_arena_take(arena, panels * widest, RLM_LANES * sizeof(double));
+    bench->features = rlm_arena_take(arena, panels * inputs, RLM_LANES * sizeof(double));
 }
 
 static void bench_deinit(struct bench *bench)
@@ -101,7 +104,7 @@ static relume_status bench_run_batch(struct bench *bench, const relume_dataset *
 {
     const struct rlm_batch batch = {.dataset = dataset, .first = first, .count = count};
     struct rlm_fault fault;
-    RLM_TRY(rlm_pass_init(&bench->pass, bench->network, count, RLM_PASS_FEATURES, error));
+    RLM_TRY(rlm_pass_init(&bench->pass, bench->network, count, 0, error));
     RLM_TRY(rlm_loss_init(&bench->loss, bench->network, dataset, count, error));
     if (!rlm_pass_run(&bench->pass, &batch, &fault))
         return rlm_fault_report(&fault, bench->network, "checking the gradient", error);
@@ -125,6 +128,19 @@ static relume_status bench_init(struct bench *bench, const relume_dataset *datas
 
 /* ---- the gradient, in double ---- */
 
+/* What layer `l` takes in, as feature panels. */
+static const double *features_turn(const struct bench *bench, size_t l)
+{
+    const double *in = l == 0 ? bench->exact.x : bench->exact.layer[l - 1].z;
+    size_t features = bench->exact.layer[l].in_features, b16 = rlm_round_up(bench->exact.batch, RLM_LANES);
+    memset(bench->features, 0, b16 * rlm_round_up(features, RLM_LANES) * sizeof *bench->features);
+    for (size_t b = 0; b < b16; b++)
+        for (size_t f = 0; f < features; f++)
+            bench->features[(f / RLM_LANES * b16 + b) * RLM_LANES + f % RLM_LANES] =
+                in[(b / RLM_LANES * features + f) * RLM_LANES + b % RLM_LANES];
+    return bench->features;
+}
+
 static void gradient_of_layer(const struct bench *bench, size_t l, const double *dz)
 {
     const struct precise_layer_f64 *layer = &bench->exact.layer[l];
@@ -133,7 +149,7 @@ static void gradient_of_layer(const struct bench *bench, size_t l, const double 
         .in_features = layer->in_features,
         .out_features = layer->out_features,
         .dz = dz,
-        .x_features = l == 0 ? bench->exact.x_features : bench->exact.layer[l - 1].z_features,
+        .x_features = features_turn(bench, l),
         .weight_update = {.kind = RLM_UPDATE_STORE},
         .bias_update = {.kind = RLM_UPDATE_STORE},
         .stride = layer->stride,

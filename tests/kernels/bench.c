@@ -171,7 +171,6 @@ static struct bench_net net_take(const struct rlm_kernels *kernels, struct rando
         .batch = BATCH, .in_features = in, .out_features = out, .x = x, .weight = weight};
     b.forward.stride = stride, b.forward.relu = true, b.forward.bias = floats_take(r, FILL_PLAIN, out);
     b.forward.z = buffer_take(sample_panels_size(BATCH, out), sizeof(float));
-    b.forward.z_features = buffer_take(feature_panels_size(BATCH, out), sizeof(float));
     b.forward.gates = buffer_take(BATCH / RLM_LANES * out, sizeof(uint16_t));
     b.forward.active = buffer_take(out, sizeof(uint32_t));
     b.weights =

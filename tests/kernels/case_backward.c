@@ -329,8 +329,6 @@ void check_pick(const struct rlm_kernels *kernels, struct random *r, size_t roun
         struct rlm_pick a = {
             .batch = batch, .columns = columns, .in = sample_panels(r, fill, batch, columns)};
         a.list = random_list(r, columns, 1, &a.count);
-        if (!a.list)
-            continue; /* there is always a list */
         struct pair out = pair_of(NULL, feature_panels_size(batch, a.count), sizeof(float));
         snprintf(shape, sizeof shape, "batch %zu, %zu of %zu, fill %d", batch, a.count, columns, (int)fill);
         a.out = out.want;
