@@ -8,13 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zip.h>
 #include <zlib.h> /* Z_MEM_ERROR, which libzip hands on */
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "formats/npy.h"
 #include "formats/text.h"
+#include "formats/zip_library.h"
 
 #define ENDING ".npy"
 #define PLACE_MOST 400
@@ -25,7 +25,14 @@ struct member {
     zip_uint64_t index;
 };
 
+/* A member that is being read. */
+struct reading {
+    const struct rlm_zip *zip;
+    zip_file_t *file;
+};
+
 struct rlm_npz {
+    struct rlm_zip zip;
     const relume_allocator *allocator;
     const struct rlm_source *source;
     zip_t *archive;
@@ -41,7 +48,7 @@ static zip_int64_t source_read(struct rlm_npz *npz, void *to, zip_uint64_t size)
     if (size > left)
         size = left;
     if (rlm_source_read(npz->source, npz->position, to, (size_t)size, NULL) != RELUME_OK) {
-        zip_error_set(&npz->trouble, ZIP_ER_READ, EIO);
+        npz->zip.error_set(&npz->trouble, ZIP_ER_READ, EIO);
         return -1;
     }
     npz->position += size;
@@ -51,7 +58,7 @@ static zip_int64_t source_read(struct rlm_npz *npz, void *to, zip_uint64_t size)
 static zip_int64_t source_seek(struct rlm_npz *npz, void *data, zip_uint64_t size)
 {
     zip_int64_t position =
-        zip_source_seek_compute_offset(npz->position, npz->source->size, data, size, &npz->trouble);
+        npz->zip.source_seek_compute_offset(npz->position, npz->source->size, data, size, &npz->trouble);
     if (position < 0)
         return -1;
     npz->position = (uint64_t)position;
@@ -60,7 +67,7 @@ static zip_int64_t source_seek(struct rlm_npz *npz, void *data, zip_uint64_t siz
 
 static zip_int64_t source_stat(const struct rlm_npz *npz, zip_stat_t *about)
 {
-    zip_stat_init(about);
+    npz->zip.stat_init(about);
     about->size = npz->source->size;
     about->valid |= ZIP_STAT_SIZE;
     return sizeof *about;
@@ -83,14 +90,14 @@ static zip_int64_t source_callback(void *user, void *data, zip_uint64_t size, zi
     case ZIP_SOURCE_STAT:
         return source_stat(npz, data);
     case ZIP_SOURCE_ERROR:
-        return zip_error_to_data(&npz->trouble, data, size);
+        return npz->zip.error_to_data(&npz->trouble, data, size);
     case ZIP_SOURCE_CLOSE:
     case ZIP_SOURCE_FREE:
         return 0;
     case ZIP_SOURCE_SUPPORTS:
         return ZIP_SOURCE_SUPPORTS_SEEKABLE;
     default:
-        zip_error_set(&npz->trouble, ZIP_ER_OPNOTSUPP, 0);
+        npz->zip.error_set(&npz->trouble, ZIP_ER_OPNOTSUPP, 0);
         return -1;
     }
 }
@@ -99,7 +106,7 @@ static zip_int64_t source_callback(void *user, void *data, zip_uint64_t size, zi
 static relume_status refuse_archive(const struct rlm_npz *npz, zip_error_t *trouble, relume_error *error)
 {
     relume_status status = RELUME_BAD_FORMAT;
-    int code = zip_error_code_zip(trouble);
+    int code = npz->zip.error_code_zip(trouble);
     if (code == ZIP_ER_MEMORY)
         status = rlm_error_memory(error, (size_t)npz->source->size, "a zip archive");
     else if (code == ZIP_ER_READ)
@@ -111,24 +118,24 @@ static relume_status refuse_archive(const struct rlm_npz *npz, zip_error_t *trou
         (void)rlm_refuse_at_byte(
             error, status, npz->source->name, npz->source->size,
             "no whole zip archive ends here (%s); is this an .npz file, and is it complete?",
-            zip_error_strerror(trouble));
-    zip_error_fini(trouble);
+            npz->zip.error_strerror(trouble));
+    npz->zip.error_fini(trouble);
     return status;
 }
 
 static relume_status try_archive(struct rlm_npz *npz, relume_error *error)
 {
     zip_error_t trouble;
-    zip_error_init(&trouble);
-    zip_source_t *source = zip_source_function_create(source_callback, npz, &trouble);
+    npz->zip.error_init(&trouble);
+    zip_source_t *source = npz->zip.source_function_create(source_callback, npz, &trouble);
     if (!source)
         return refuse_archive(npz, &trouble, error);
-    npz->archive = zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &trouble);
+    npz->archive = npz->zip.open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &trouble);
     if (!npz->archive) {
-        zip_source_free(source);
+        npz->zip.source_free(source);
         return refuse_archive(npz, &trouble, error);
     }
-    zip_error_fini(&trouble);
+    npz->zip.error_fini(&trouble);
     return RELUME_OK;
 }
 
@@ -148,12 +155,12 @@ static int compare_members(const void *left, const void *right)
 
 static relume_status list_members(struct rlm_npz *npz, relume_error *error)
 {
-    zip_uint64_t entries = (zip_uint64_t)zip_get_num_entries(npz->archive, 0);
+    zip_uint64_t entries = (zip_uint64_t)npz->zip.get_num_entries(npz->archive, 0);
     npz->members = rlm_alloc(npz->allocator, (size_t)entries, sizeof *npz->members);
     if (!npz->members)
         return rlm_error_memory(error, (size_t)entries * sizeof *npz->members, "a list of arrays");
     for (zip_uint64_t i = 0; i < entries; i++) {
-        const char *name = zip_get_name(npz->archive, i, ZIP_FL_ENC_RAW);
+        const char *name = npz->zip.get_name(npz->archive, i, ZIP_FL_ENC_RAW);
         size_t length = name ? strlen(name) : 0, ending = strlen(ENDING);
         if (length < ending || strcmp(name + length - ending, ENDING) != 0)
             continue;
@@ -184,8 +191,13 @@ relume_status rlm_npz_open(const relume_allocator *allocator, const struct rlm_s
         return rlm_error_memory(error, sizeof *opened, "a zip archive");
     opened->allocator = allocator;
     opened->source = source;
-    zip_error_init(&opened->trouble);
-    relume_status status = open_archive(opened, error);
+    relume_status status = rlm_zip_load(&opened->zip, source->name, error);
+    if (status != RELUME_OK) {
+        rlm_free(opened);
+        return status;
+    }
+    opened->zip.error_init(&opened->trouble);
+    status = open_archive(opened, error);
     if (status == RELUME_OK)
         status = list_members(opened, error);
     if (status == RELUME_OK)
@@ -206,8 +218,8 @@ void rlm_npz_close(struct rlm_npz *npz)
     if (!npz)
         return;
     if (npz->archive)
-        zip_discard(npz->archive);
-    zip_error_fini(&npz->trouble);
+        npz->zip.discard(npz->archive);
+    npz->zip.error_fini(&npz->trouble);
     for (size_t i = 0; i < npz->count; i++)
         member_deinit(&npz->members[i]);
     rlm_free(npz->members);
@@ -237,25 +249,26 @@ size_t rlm_npz_find(const struct rlm_npz *npz, const char *name)
 }
 
 /* Says an error of a member's data, at the byte of the member that was reached. */
-static relume_status refuse_member(const struct rlm_stream *stream, zip_error_t *trouble, relume_error *error)
+static relume_status refuse_member(const struct rlm_zip *zip, const struct rlm_stream *stream,
+                                   zip_error_t *trouble, relume_error *error)
 {
-    int code = zip_error_code_zip(trouble);
-    if (code == ZIP_ER_MEMORY || (code == ZIP_ER_ZLIB && zip_error_code_system(trouble) == Z_MEM_ERROR))
+    int code = zip->error_code_zip(trouble);
+    if (code == ZIP_ER_MEMORY || (code == ZIP_ER_ZLIB && zip->error_code_system(trouble) == Z_MEM_ERROR))
         return rlm_error_memory(error, 0, "inflating a zip archive");
     return rlm_refuse_at_byte(error, code == ZIP_ER_READ ? RELUME_IO : RELUME_BAD_FORMAT, stream->name,
                               stream->offset, "the array's data in the zip archive are damaged (%s)",
-                              zip_error_strerror(trouble));
+                              zip->error_strerror(trouble));
 }
 
 static relume_status member_read(struct rlm_stream *stream, void *to, size_t size, size_t *got,
                                  relume_error *error)
 {
-    zip_file_t *file = stream->context;
+    const struct reading *member = stream->context;
     size_t done = 0;
     while (done < size) {
-        zip_int64_t step = zip_fread(file, (char *)to + done, size - done);
+        zip_int64_t step = member->zip->fread(member->file, (char *)to + done, size - done);
         if (step < 0)
-            return refuse_member(stream, zip_file_get_error(file), error);
+            return refuse_member(member->zip, stream, member->zip->file_get_error(member->file), error);
         if (step == 0)
             break;
         done += (size_t)step;
@@ -299,27 +312,41 @@ static relume_status check_member(const struct rlm_npz *npz, const char *place, 
 
 static void member_close(struct rlm_stream *stream)
 {
-    (void)zip_fclose(stream->context);
+    struct reading *member = stream->context;
+    (void)member->zip->fclose(member->file);
+    rlm_free(member);
+}
+
+static relume_status begin_member(struct rlm_npz *npz, const struct member *member, struct rlm_stream *stream,
+                                  relume_error *error)
+{
+    struct reading *reading = rlm_alloc(npz->allocator, 1, sizeof *reading);
+    if (!reading)
+        return rlm_error_memory(error, sizeof *reading, "reading a zip archive");
+    *reading = (struct reading){&npz->zip, npz->zip.fopen_index(npz->archive, member->index, 0)};
+    if (!reading->file) {
+        rlm_free(reading);
+        return refuse_member(&npz->zip, stream, npz->zip.get_error(npz->archive), error);
+    }
+    stream->context = reading;
+    stream->close = member_close;
+    return RELUME_OK;
 }
 
 static relume_status open_member(struct rlm_npz *npz, const struct member *member, enum rlm_reading reading,
                                  struct rlm_array *array, relume_error *error)
 {
     zip_stat_t about;
-    zip_stat_init(&about);
-    if (zip_stat_index(npz->archive, member->index, 0, &about) != 0)
+    npz->zip.stat_init(&about);
+    if (npz->zip.stat_index(npz->archive, member->index, 0, &about) != 0)
         return rlm_refuse_file(error, RELUME_BAD_FORMAT, member->place, "the archive has no such member (%s)",
-                               zip_strerror(npz->archive));
+                               npz->zip.strerror(npz->archive));
     RLM_TRY(check_member(npz, member->place, &about, error));
     struct rlm_array opened = {.file = npz->source->name,
                                .item = member->name,
                                .is_member = true,
                                .stream = {.name = member->place, .most = about.size, .read = member_read}};
-    zip_file_t *file = zip_fopen_index(npz->archive, member->index, 0);
-    if (!file)
-        return refuse_member(&opened.stream, zip_get_error(npz->archive), error);
-    opened.stream.context = file;
-    opened.stream.close = member_close;
+    RLM_TRY(begin_member(npz, member, &opened.stream, error));
     relume_status status = rlm_npy_begin(npz->allocator, &opened, reading, error);
     if (status == RELUME_OK)
         *array = opened;
