@@ -61,9 +61,9 @@ relume_status rlm_zip_load(struct rlm_zip *zip, const char *name, relume_error *
     const char *reason = whole ? NULL : dlerror();
     relume_status status = RELUME_OK;
     if (!whole)
-        status = rlm_refuse_file(error, RELUME_NOT_FOUND, name,
-                                 "an .npz file is read with libzip (on Debian the package libzip4), which cannot "
-                                 "be loaded: %s",
+        status = rlm_refuse_file(error, RELUME_RESOURCE, name,
+                                 "an .npz file is read with the library libzip, which cannot be loaded (%s); "
+                                 "install it (Debian 12: the package libzip4)",
                                  reason ? reason : "no reason was given");
     if (library)
         (void)dlclose(library); /* it stays, by RTLD_NODELETE */

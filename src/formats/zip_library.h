@@ -39,7 +39,7 @@ struct rlm_zip {
 #undef RLM_ZIP_POINTER
 };
 
-/* Fills `zip` in; the library stays loaded until the program ends. On any thread. NOT_FOUND, NO_MEMORY, said of
+/* Fills `zip` in; the library stays loaded until the program ends. On any thread. RESOURCE, NO_MEMORY, said of
  * the file `name`. */
 relume_status rlm_zip_load(struct rlm_zip *zip, const char *name, relume_error *error);
 
