@@ -5,7 +5,7 @@
  * said never to return, or not up to some step, may do so.
  *
  * RELUME_REVIVALS asks for more returns of each kind than the default. */
-#include "check.h"
+#include "world.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -279,23 +279,15 @@ static void test_returns_are_exact(void **state)
 
 static int begin(void **state)
 {
-    relume_engine_options options;
-    relume_engine_options_default(&options);
-    options.threads = 1;
-    relume_engine *engine;
-    if (relume_engine_create(&options, &engine, NULL) != RELUME_OK)
-        return -1;
-    *state = engine;
     struct stat memory;
     bool there = stat("/dev/shm", &memory) == 0 && access("/dev/shm", W_OK) == 0;
     (void)snprintf(root, sizeof root, "%s/relume-revival-XXXXXX", there ? "/dev/shm" : "/tmp");
-    return mkdtemp(root) ? 0 : -1;
+    return mkdtemp(root) ? world_begin(state) : -1;
 }
 
 static int end(void **state)
 {
-    relume_engine_destroy(*state);
-    return rmdir(root);
+    return world_end(state) == 0 ? rmdir(root) : -1;
 }
 
 int main(void)

@@ -1,6 +1,5 @@
 /* What tests of networks and training start from: engines of a chosen level and thread count, small random
- * data sets, an allocator that counts and can refuse, and a folder for files. Everything checks itself; a
- * failure ends the test. */
+ * data sets, and a folder for files. Everything checks itself; a failure ends the test. */
 #ifndef RLM_TESTS_WORLD_H
 #define RLM_TESTS_WORLD_H
 
@@ -12,42 +11,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
 #include "base/rng.h"
 #include "kernels/kernels.h"
+#include "memory.h"
 #include "relume/relume.h"
-
-/* ---- an allocator that counts, and refuses from its `refuse_from`th call on (0: never) ---- */
-
-struct world_memory {
-    size_t calls, held, refuse_from;
-    bool refuse_once;
-};
-
-static inline void *world_alloc(void *user, size_t size, size_t align)
-{
-    struct world_memory *memory = user;
-    memory->calls++;
-    if (memory->refuse_from > 0 &&
-        (memory->refuse_once ? memory->calls == memory->refuse_from : memory->calls >= memory->refuse_from))
-        return NULL;
-    memory->held += size;
-    return rlm_allocator_default.alloc(NULL, size, align);
-}
-
-static inline void world_free(void *user, void *block, size_t size)
-{
-    struct world_memory *memory = user;
-    memory->held -= size;
-    rlm_allocator_default.free(NULL, block, size);
-}
 
 /* ---- engines ---- */
 
 /* `cpu` NULL: the best level; `memory` NULL: the default allocator. */
 static inline relume_engine *world_engine(const char *cpu, size_t threads, struct world_memory *memory)
 {
-    relume_allocator allocator = {world_alloc, world_free, memory};
+    relume_allocator allocator = world_allocator(memory);
     relume_engine_options options;
     relume_error error = {0};
     relume_engine *engine = NULL;
@@ -57,6 +31,19 @@ static inline relume_engine *world_engine(const char *cpu, size_t threads, struc
     options.allocator = memory ? &allocator : NULL;
     assert_ok(relume_engine_create(&options, &engine, &error), error);
     return engine;
+}
+
+/* Begin and end of a group of tests, whose state is an engine of one thread. */
+static inline int world_begin(void **state)
+{
+    *state = world_engine(NULL, 1, NULL);
+    return 0;
+}
+
+static inline int world_end(void **state)
+{
+    relume_engine_destroy(*state);
+    return 0;
 }
 
 /* The names of the levels this build has and this CPU can run. Returns how many. */
@@ -149,8 +136,6 @@ static inline bool world_networks_equal(const relume_network *a, const relume_ne
     return true;
 }
 
-/* ---- files ---- */
-
 /* ‖Δw‖ / ‖w‖ of a layer's weights from the network before an update to the one after it, in the plainest
  * order. */
 static inline double world_moved_ratio(const relume_network *before, const relume_network *after, size_t l)
@@ -166,6 +151,8 @@ static inline double world_moved_ratio(const relume_network *before, const relum
         }
     return sqrt(moved / were);
 }
+
+/* ---- files ---- */
 
 /* A new folder, its name in `path`; removed with its files by world_folder_remove. */
 static inline void world_folder(char path[64])

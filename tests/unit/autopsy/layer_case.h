@@ -11,6 +11,7 @@
 #include "autopsy/coast.h"
 #include "autopsy/move.h"
 #include "base/rng.h"
+#include "world.h"
 
 #define CASE_FEATURES 32 /* at most */
 #define CASE_STRIDE 48

@@ -88,28 +88,10 @@ static void test_course_is_brute_forces(void **state)
     assert_true(returned > UNITS / 20);
 }
 
-static int engine_begin(void **state)
-{
-    relume_engine_options options;
-    relume_engine_options_default(&options);
-    options.threads = 1;
-    relume_engine *engine;
-    if (relume_engine_create(&options, &engine, NULL) != RELUME_OK)
-        return -1;
-    *state = engine;
-    return 0;
-}
-
-static int engine_end(void **state)
-{
-    relume_engine_destroy(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_course_is_brute_forces),
     };
-    return cmocka_run_group_tests(tests, engine_begin, engine_end);
+    return cmocka_run_group_tests(tests, world_begin, world_end);
 }

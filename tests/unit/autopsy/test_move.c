@@ -80,24 +80,6 @@ static void test_nothing_left_nothing_moves(void **state)
     }
 }
 
-static int engine_begin(void **state)
-{
-    relume_engine_options options;
-    relume_engine_options_default(&options);
-    options.threads = 1;
-    relume_engine *engine;
-    if (relume_engine_create(&options, &engine, NULL) != RELUME_OK)
-        return -1;
-    *state = engine;
-    return 0;
-}
-
-static int engine_end(void **state)
-{
-    relume_engine_destroy(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -105,5 +87,5 @@ int main(void)
         cmocka_unit_test(test_parts_add_up),
         cmocka_unit_test(test_nothing_left_nothing_moves),
     };
-    return cmocka_run_group_tests(tests, engine_begin, engine_end);
+    return cmocka_run_group_tests(tests, world_begin, world_end);
 }

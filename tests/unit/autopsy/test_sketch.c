@@ -156,21 +156,9 @@ static void test_bounds(void **state)
     free(s);
 }
 
-static int engine_begin(void **state)
-{
-    *state = world_engine(NULL, 1, NULL);
-    return 0;
-}
-
-static int engine_end(void **state)
-{
-    relume_engine_destroy(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_dots), cmocka_unit_test(test_widen),
                                        cmocka_unit_test(test_bounds)};
-    return cmocka_run_group_tests(tests, engine_begin, engine_end);
+    return cmocka_run_group_tests(tests, world_begin, world_end);
 }

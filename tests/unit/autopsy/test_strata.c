@@ -222,14 +222,8 @@ static int engine_begin(void **state)
     return 0;
 }
 
-static int engine_end(void **state)
-{
-    relume_engine_destroy(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_loop)};
-    return cmocka_run_group_tests(tests, engine_begin, engine_end);
+    return cmocka_run_group_tests(tests, engine_begin, world_end);
 }

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "memory.h"
 
 static void test_block_is_aligned_and_zeroed(void **state)
 {
@@ -36,37 +37,16 @@ static void test_realloc_keeps_contents(void **state)
     rlm_free(block);
 }
 
-struct budget {
-    size_t left, held;
-};
-
-static void *budget_alloc(void *user, size_t size, size_t align)
-{
-    struct budget *budget = user;
-    if (budget->left == 0)
-        return NULL;
-    budget->left--;
-    budget->held += size;
-    return rlm_allocator_default.alloc(NULL, size, align);
-}
-
-static void budget_free(void *user, void *memory, size_t size)
-{
-    struct budget *budget = user;
-    budget->held -= size;
-    rlm_allocator_default.free(NULL, memory, size);
-}
-
 static void test_injected_allocator_is_used_and_given_back(void **state)
 {
     (void)state;
-    struct budget budget = {1, 0};
-    relume_allocator allocator = {budget_alloc, budget_free, &budget};
+    struct world_memory memory = {.refuse_from = 2};
+    relume_allocator allocator = world_allocator(&memory);
     void *first = rlm_alloc(&allocator, 10, 10);
     assert_non_null(first);
     assert_null(rlm_alloc(&allocator, 1, 1));
     rlm_free(first);
-    assert_int_equal(budget.held, 0);
+    assert_int_equal(memory.held, 0);
 }
 
 struct pieces {

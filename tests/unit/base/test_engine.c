@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/cpu.h"
 #include "base/engine.h"
+#include "memory.h"
 
 static relume_error error;
 
@@ -133,48 +134,27 @@ static void test_levels_refused(void **state)
     assert_null(engine);
 }
 
-struct budget {
-    int left;
-    size_t held;
-};
-
-static void *budget_alloc(void *user, size_t size, size_t align)
-{
-    struct budget *budget = user;
-    if (budget->left-- <= 0)
-        return NULL;
-    budget->held += size;
-    return rlm_allocator_default.alloc(NULL, size, align);
-}
-
-static void budget_free(void *user, void *memory, size_t size)
-{
-    struct budget *budget = user;
-    budget->held -= size;
-    rlm_allocator_default.free(NULL, memory, size);
-}
-
 static void test_allocator(void **state)
 {
     (void)state;
-    struct budget budget = {0, 0};
-    relume_allocator allocator = {budget_alloc, budget_free, &budget};
+    struct world_memory memory = {0};
+    relume_allocator allocator = world_allocator(&memory);
     relume_engine_options options;
     relume_engine_options_default(&options);
     options.threads = 2;
     options.allocator = &allocator;
     relume_engine *engine = NULL;
-    for (int granted = 0; granted < 2; granted++) {
-        budget.left = granted;
+    for (size_t refused = 1; refused <= 2; refused++) {
+        memory = (struct world_memory){.refuse_from = refused};
         assert_status(relume_engine_create(&options, &engine, &error), RELUME_NO_MEMORY);
-        assert_int_equal(budget.held, 0);
+        assert_int_equal(memory.held, 0);
         assert_null(engine);
     }
-    budget.left = 2;
+    memory = (struct world_memory){0};
     engine = engine_of(&options);
-    assert_true(budget.held > 0);
+    assert_true(memory.held > 0);
     relume_engine_destroy(engine);
-    assert_int_equal(budget.held, 0);
+    assert_int_equal(memory.held, 0);
     allocator.free = NULL;
     assert_status(relume_engine_create(&options, &engine, NULL), RELUME_USAGE);
 }

@@ -16,6 +16,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "memory.h"
 
 static char folder[64];
 static relume_error error;
@@ -302,45 +303,24 @@ static void test_folder_create(void **state)
 }
 
 /* Each allocation fails in turn. */
-struct budget {
-    int left;
-    size_t held;
-};
-
-static void *budget_alloc(void *user, size_t size, size_t align)
-{
-    struct budget *budget = user;
-    if (budget->left-- <= 0)
-        return NULL;
-    budget->held += size;
-    return rlm_allocator_default.alloc(NULL, size, align);
-}
-
-static void budget_free(void *user, void *memory, size_t size)
-{
-    struct budget *budget = user;
-    budget->held -= size;
-    rlm_allocator_default.free(NULL, memory, size);
-}
-
 static void test_no_memory(void **state)
 {
     (void)state;
     const char *path = in_folder("eight");
     assert_int_equal(replace(path, "12345678"), RELUME_OK);
-    for (int granted = 0; granted < 2; granted++) {
-        struct budget budget = {granted, 0};
-        relume_allocator allocator = {budget_alloc, budget_free, &budget};
+    for (size_t refused = 1; refused <= 2; refused++) {
+        struct world_memory memory = {.refuse_from = refused};
+        relume_allocator allocator = world_allocator(&memory);
         struct rlm_file_writer writer;
         assert_status(rlm_file_open(&allocator, &writer, path, &error), RELUME_NO_MEMORY);
-        assert_int_equal(budget.held, 0);
+        assert_int_equal(memory.held, 0);
     }
-    for (int granted = 0; granted < 2; granted++) { /* the second is for growing */
-        struct budget budget = {granted, 0};
-        relume_allocator allocator = {budget_alloc, budget_free, &budget};
+    for (size_t refused = 1; refused <= 2; refused++) { /* the second is for growing */
+        struct world_memory memory = {.refuse_from = refused};
+        relume_allocator allocator = world_allocator(&memory);
         struct rlm_bytes bytes;
         assert_status(rlm_file_read(&allocator, "/dev/zero", 1 << 20, &bytes, &error), RELUME_NO_MEMORY);
-        assert_int_equal(budget.held, 0);
+        assert_int_equal(memory.held, 0);
     }
     assert_int_equal(entries_in_folder(), 1);
 }

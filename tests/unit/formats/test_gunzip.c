@@ -350,7 +350,7 @@ static void test_inflaters_that_fail(void **state)
     size_t size = pack_simply(6, make_plain(9000)), length;
     struct rlm_source source = rlm_source_of_bytes("a.gz", packed, size);
     struct world_memory memory = {.calls = 0};
-    relume_allocator allocator = {world_alloc, world_free, &memory};
+    relume_allocator allocator = world_allocator(&memory);
     struct rlm_stream stream = {.name = NULL};
     relume_error error = {0};
     assert_status(read_all(&damage, packed, size, wall, MOST, &length, &error), RELUME_BAD_FORMAT);

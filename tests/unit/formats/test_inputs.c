@@ -1,6 +1,6 @@
 /* The readers of files where the world gives out: each allocation refused in turn, files that vanish, shrink
  * or are pipes, more texts than may be classes; and .npy as it is written. */
-#include "world.h"
+#include "folder.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -11,29 +11,6 @@
 #include "formats/npy.h"
 #include "formats/npz.h"
 #include "formats/safetensors.h"
-
-static char folder[64];
-
-static int setup(void **state)
-{
-    (void)state;
-    world_folder(folder);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    world_folder_remove(folder);
-    return 0;
-}
-
-static const char *in_folder(const char *name)
-{
-    static char path[128];
-    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
 
 static void write_file(const char *name, const void *bytes, size_t size)
 {
@@ -104,7 +81,7 @@ static void refuse_each(const char *what, reader *reading, const struct rlm_sour
         relume_status status = RELUME_NO_MEMORY;
         for (size_t n = 1; status != RELUME_OK; n++) {
             struct world_memory memory = {.refuse_from = n, .refuse_once = once};
-            relume_allocator allocator = {world_alloc, world_free, &memory};
+            relume_allocator allocator = world_allocator(&memory);
             relume_error error = {0};
             status = reading(&allocator, source, &error);
             assert_int_equal(memory.held, 0);
@@ -175,7 +152,7 @@ static void test_sources_that_cannot_be_opened(void **state)
     assert_status(rlm_source_open(NULL, &source, in_folder("plain/below"), &error), RELUME_NOT_FOUND);
     for (size_t n = 1; n < 2; n++) {
         struct world_memory memory = {.refuse_from = n};
-        relume_allocator allocator = {world_alloc, world_free, &memory};
+        relume_allocator allocator = world_allocator(&memory);
         assert_status(rlm_source_open(&allocator, &source, in_folder("plain"), &error), RELUME_NO_MEMORY);
         assert_int_equal(memory.held, 0);
     }
@@ -335,5 +312,5 @@ int main(void)
         cmocka_unit_test(test_a_field_without_end),
         cmocka_unit_test(test_written_arrays),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, folder_begin, folder_end);
 }

@@ -1,32 +1,9 @@
 /* Saved networks: the same bytes after a round trip, PyTorch-style files, and files that must be refused. */
-#include "world.h"
+#include "folder.h"
 
 #include <math.h>
 
 #include "network/network_io.h"
-
-static char folder[64];
-
-static int setup(void **state)
-{
-    (void)state;
-    world_folder(folder);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    world_folder_remove(folder);
-    return 0;
-}
-
-static const char *in_folder(const char *name)
-{
-    static char path[128];
-    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
 
 /* ---- round trip ---- */
 
@@ -369,5 +346,5 @@ int main(void)
         cmocka_unit_test(test_missing_file),
         cmocka_unit_test(test_every_failed_allocation),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, folder_begin, folder_end);
 }
