@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "kernels/rest.h"
+
 const char *relume_optimizer_name(relume_optimizer optimizer)
 {
     static const char *const names[] = {
@@ -78,13 +80,11 @@ float rlm_optimizer_rest_limit(const relume_trainer_options *options)
     bool adam = options->optimizer == RELUME_ADAM || options->optimizer == RELUME_ADAMW;
     float keep = (float)(adam ? options->beta1 : options->momentum), keep2 = (float)options->beta2;
     double rate = options->learning_rate;
-    bool holds = options->optimizer != RELUME_SGD && options->weight_decay == 0 && keep > 0 && keep < 1 &&
-                 (!adam || (keep2 > 0 && keep2 < 1));
-    if (!holds)
+    if (options->optimizer == RELUME_SGD || options->weight_decay != 0)
         return INFINITY;
     for (size_t i = 0; options->schedule == RELUME_SCHEDULE_POINTS && i < options->point_count; i++)
         rate = fmax(rate, options->points[i].learning_rate);
     if (adam) /* its first step has the largest factor */
         rate = rate / (1 - options->beta1) / options->epsilon;
-    return (float)(rate * 0x1p-99);
+    return rlm_rest_limit(rate, adam, keep, keep2);
 }

@@ -23,9 +23,7 @@ struct rlm_update rlm_optimizer_update(const relume_trainer_options *options, do
 double rlm_optimizer_power(double base, uint64_t exponent);
 
 /* A parameter larger than this never moves again once its first state is 0 or denormal and its gradient stays
- * 0: a move is below 2⁻¹²⁶ · rate, with Adam over epsilon, and less than half the distance of the parameter
- * to its neighbour, which is at least 2⁻²⁶ of it; one 2 more covers the roundings. The rate is the largest of
- * the schedule. Infinite where something else moves it or that argument does not hold. */
+ * 0, at any learning rate of the schedule (kernels/rest.h). Infinite where something else moves it. */
 float rlm_optimizer_rest_limit(const relume_trainer_options *options);
 
 #endif

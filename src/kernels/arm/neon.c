@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "kernels/levels.h"
 #include "kernels/loss_math.h"
+#include "kernels/rest.h"
 
 #define SIMD_NAME rlm_kernels_neon
 #define SIMD_TEXT "neon"

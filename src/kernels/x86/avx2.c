@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "kernels/levels.h"
 #include "kernels/loss_math.h"
+#include "kernels/rest.h"
 
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)

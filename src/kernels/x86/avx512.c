@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "kernels/levels.h"
 #include "kernels/loss_math.h"
+#include "kernels/rest.h"
 
 #if defined(RLM_AVX512_EMULATED) /* then every intrinsic is a function for an older CPU */
 #elif defined(__clang__)
