@@ -53,7 +53,7 @@ RELUME_API void relume_dataset_options_default(relume_dataset_options *options);
 /* Loads `name`: "digits" (embedded: 1,797 × 64), "fashion-mnist", a folder of MNIST-style IDX files,
  * FILE.npz, FILE.npy, FILE.csv; gzipped or not. `options` may be NULL. NOT_FOUND, BAD_FORMAT, BAD_DATA (NaN,
  * infinite, label out of range, empty), MISMATCH (as many labels as samples? test features as train?), USAGE,
- * IO, NO_MEMORY. */
+ * IO, NO_MEMORY, RESOURCE (a library that the format needs cannot be loaded). */
 RELUME_API relume_status relume_dataset_load(relume_engine *engine, const char *name,
                                              const relume_dataset_options *options, relume_dataset **dataset,
                                              relume_error *error) RELUME_MUST_CHECK;

@@ -9,7 +9,8 @@
 
 struct rlm_npz;
 
-/* Opens an archive. The source must outlive it. BAD_FORMAT, IO, NO_MEMORY. */
+/* Opens an archive. The source must outlive it. BAD_FORMAT, IO, NO_MEMORY, RESOURCE (there is no
+ * libzip). */
 relume_status rlm_npz_open(const relume_allocator *allocator, const struct rlm_source *source,
                            struct rlm_npz **npz, relume_error *error);
 void rlm_npz_close(struct rlm_npz *npz); /* NULL allowed */

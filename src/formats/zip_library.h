@@ -1,6 +1,6 @@
-/* libzip, loaded when an archive is opened: with it come libcrypto and more, 1.5 MB of memory that only an .npz
- * needs. With the build option zip=linked it is linked like any other library, which a program that is linked
- * statically asks for. */
+/* libzip, loaded when an archive is opened: with it come libcrypto and more, 1.5 MB of memory that only an
+ * .npz needs. With the build option zip=linked it is linked like any other library, which a program that is
+ * linked statically asks for. */
 #ifndef RLM_FORMATS_ZIP_LIBRARY_H
 #define RLM_FORMATS_ZIP_LIBRARY_H
 
@@ -39,8 +39,8 @@ struct rlm_zip {
 #undef RLM_ZIP_POINTER
 };
 
-/* Fills `zip` in; the library stays loaded until the program ends. On any thread. RESOURCE, NO_MEMORY, said of
- * the file `name`. */
+/* Fills `zip` in; the library stays loaded until the program ends. On any thread. RESOURCE, NO_MEMORY, said
+ * of the file `name`. */
 relume_status rlm_zip_load(struct rlm_zip *zip, const char *name, relume_error *error);
 
 #endif

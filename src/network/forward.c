@@ -94,8 +94,8 @@ static float *batch_layout(struct rlm_arena *arena, const struct rlm_pass *pass,
     const relume_network *network = pass->network;
     for (size_t l = 0; wants & RLM_PASS_FEATURES && l + 1 < network->layer_count; l++)
         if (rlm_pass_holds_dz(pass, l))
-            elements = rlm_size_max(
-                elements, panel_elements(arena, pass->capacity, network->layers[l].out_features));
+            elements = rlm_size_max(elements,
+                                    panel_elements(arena, pass->capacity, network->layers[l].out_features));
     return rlm_arena_take(arena, elements, sizeof(float));
 }
 

@@ -27,10 +27,10 @@ enum rlm_pass_want {
 
 /* Buffers of one layer; NULL where not wanted, and beyond z always NULL for the last layer. */
 struct rlm_pass_layer {
-    float *z;          /* sample panels [batch, out_features]; the logits in the last layer */
-    uint16_t *gates;   /* [⌈batch/16⌉][out_features] */
-    uint32_t *active;  /* [out_features] */
-    float *margin;     /* [out_features] */
+    float *z;         /* sample panels [batch, out_features]; the logits in the last layer */
+    uint16_t *gates;  /* [⌈batch/16⌉][out_features] */
+    uint32_t *active; /* [out_features] */
+    float *margin;    /* [out_features] */
     uint32_t *live; /* [out_features]: the units that some sample of this batch opened, ascending, then those
                        that none did, ascending */
     size_t live_count;
@@ -80,11 +80,11 @@ struct rlm_fault {
  * network must outlive it. NO_MEMORY. */
 relume_status rlm_pass_init(struct rlm_pass *pass, const relume_network *network, size_t capacity,
                             unsigned wants, relume_error *error);
-/* The same with the batch, its activations, the lists of terms and the sums in the buffers of `lender`, a pass of the
- * network that outlives this one and is not run while this one's are in use; NULL: none. What the lender held
- * is lost: before it runs again it has to be told once more what it leaves out. Where the lender has less
- * room than `capacity` (a multiple of 16), the capacity becomes that, or where that is small, nothing is
- * borrowed. */
+/* The same with the batch, its activations, the lists of terms and the sums in the buffers of `lender`, a
+ * pass of the network that outlives this one and is not run while this one's are in use; NULL: none. What the
+ * lender held is lost: before it runs again it has to be told once more what it leaves out. Where the lender
+ * has less room than `capacity` (a multiple of 16), the capacity becomes that, or where that is small,
+ * nothing is borrowed. */
 relume_status rlm_pass_init_beside(struct rlm_pass *pass, const relume_network *network, size_t capacity,
                                    unsigned wants, const struct rlm_pass *lender, relume_error *error);
 /* A pass that was zeroed and never initialised is fine. */
@@ -112,9 +112,9 @@ bool rlm_pass_holds_dz(const struct rlm_pass *pass, size_t layer);
 /* What layer `layer` takes in: sample panels [batch, its in_features]. */
 const float *rlm_pass_input(const struct rlm_pass *pass, size_t layer);
 
-/* The same as feature panels [batch, count]: its inputs list[0 … count−1], or all `count` of them where list is
- * NULL; those of the first layer, which has no list, at rlm_pass_copy(…). Where `layer` is above that, they are
- * made now, and hold until others or lists of terms are. With RLM_PASS_FEATURES. */
+/* The same as feature panels [batch, count]: its inputs list[0 … count−1], or all `count` of them where list
+ * is NULL; those of the first layer, which has no list, at rlm_pass_copy(…). Where `layer` is above that,
+ * they are made now, and hold until others or lists of terms are. With RLM_PASS_FEATURES. */
 const float *rlm_pass_features(const struct rlm_pass *pass, size_t layer, const uint32_t *list, size_t count);
 
 /* Runs a batch of 1 to capacity samples, whose feature count is the network's. False when a pre-activation is

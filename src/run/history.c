@@ -93,7 +93,8 @@ static relume_status transact(struct rlm_history *history, transaction *body, co
         status = rlm_sql_run(&history->sql, "COMMIT", error);
     if (status != RELUME_OK)
         (void)rlm_sql_run(&history->sql, "ROLLBACK", NULL); /* the first failure is the one to tell */
-    (void)sqlite3_db_release_memory(history->sql.handle); /* an epoch is long: its pages are not kept so long */
+    (void)sqlite3_db_release_memory(
+        history->sql.handle); /* an epoch is long: its pages are not kept so long */
     return status;
 }
 

@@ -15,8 +15,8 @@ enum place { OWN, BATCH, ABOVE };
 
 /* Where dz of layer l lies: in a buffer of the pass that nobody reads any more when it is written, where one
  * is large enough. The packed batch serves the forward pass alone, and z of layer l + 1 the layers above that
- * one. Never z of the first layer, where units that are left out hold a 0 that is to stay. The logits are read
- * while their dz is written. */
+ * one. Never z of the first layer, where units that are left out hold a 0 that is to stay. The logits are
+ * read while their dz is written. */
 static enum place place_of(const struct rlm_pass *pass, size_t l)
 {
     const relume_network *network = pass->network;

@@ -66,7 +66,8 @@ void relume_gradcheck_options_default(relume_gradcheck_options *options)
 static void bench_layout(struct rlm_arena *arena, struct bench *bench)
 {
     const relume_network *network = bench->network;
-    size_t widest = 0, inputs = 0, panels = rlm_divide_up(bench->pass.batch, RLM_LANES), layers = network->layer_count;
+    size_t widest = 0, inputs = 0, panels = rlm_divide_up(bench->pass.batch, RLM_LANES),
+           layers = network->layer_count;
     bench->gradient = rlm_arena_take(arena, 2 * layers, sizeof *bench->gradient);
     bench->gates = rlm_arena_take(arena, layers, sizeof *bench->gates);
     bench->first_unit = rlm_arena_take(arena, layers, sizeof *bench->first_unit);

@@ -30,7 +30,8 @@ static size_t allowed(void *caller)
 }
 
 /* libzip 1.7.3 loses the state of a window or of a checksum where it is refused the layer that was to hold it
- * (zip_source_window_create, zip_source_crc_create). A library that the command has loaded is not known here. */
+ * (zip_source_window_create, zip_source_crc_create). A library that the command has loaded is not known here.
+ */
 static bool lost_by_libzip(const Dl_info *at, size_t blocks, size_t bytes)
 {
     return (!at->dli_fname || strstr(at->dli_fname, "/libzip.so")) && blocks == 1 &&
@@ -38,7 +39,8 @@ static bool lost_by_libzip(const Dl_info *at, size_t blocks, size_t bytes)
 }
 
 /* The loader of glibc 2.36 loses the name of a library, and what it knows of one, where it is refused memory
- * while it loads it, for an .npz or for serve; and a thread keeps its last error, 24 bytes of the C library. */
+ * while it loads it, for an .npz or for serve; and a thread keeps its last error, 24 bytes of the C library.
+ */
 static bool lost_by_loader(const Dl_info *at, size_t blocks, size_t bytes)
 {
     return at->dli_fname && ((strstr(at->dli_fname, "/ld-linux") && bytes < 4096) ||
