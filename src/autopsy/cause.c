@@ -77,6 +77,7 @@ struct subject {
     unsigned spared;    /* those without which it would have lived */
     size_t place;       /* of x* */
     size_t first;       /* its first place in the count */
+    size_t highest;     /* the place at which it was highest before the update */
     bool pushed;        /* there is a strongest sample */
     bool sample_spared; /* without that it would have lived */
 };
@@ -84,7 +85,8 @@ struct subject {
 /* Places of a unit's variants in the count over the inputs after the update. */
 enum { BEFORE, DIRECTION, PLACES };
 _Static_assert(RLM_CAUSE_UNITS <= RLM_BENCH_PLACES, "room for all");
-_Static_assert((PLACES + RLM_CAUSE_TRIALS) * RLM_CAUSE_UNITS <= RLM_CAUSE_COUNTED, "room for all");
+_Static_assert(PLACES * RLM_CAUSE_UNITS <= RLM_CAUSE_COUNTED, "room for all");
+_Static_assert(RLM_CAUSE_TRIALS * RLM_CAUSE_UNITS <= RLM_CAUSE_COUNTED, "room for all");
 
 /* clang-analyzer does not follow subject_begin, which fills what is read below, through find_some. */
 /* NOLINTBEGIN(clang-analyzer-core.*) */
@@ -350,49 +352,53 @@ static void put_variants(struct rlm_causes *causes, const struct subject *s, siz
 
 /* An update with something left out: a part, or with part 0 the strongest sample. */
 struct trial {
-    size_t subject;
+    struct subject *subject;
     unsigned part;
 };
 
-/* Puts the updates of each subject without one part of its own into the count, from place `first` on, and
- * without the strongest sample; returns how many there are. */
-static size_t put_trials(struct rlm_causes *causes, const struct subject *subject, size_t subjects,
-                         size_t first, const uint32_t *live, struct trial *trial)
+static void spare(const struct trial *trial)
+{
+    trial->subject->spared |= trial->part;
+    trial->subject->sample_spared = trial->subject->sample_spared || trial->part == 0;
+}
+
+/* Notes that the subject lives by the update in causes->variant, when the sample that it was highest at
+ * before opens it, or puts that update into the count to come; returns how many are there. */
+static size_t try_one(struct rlm_causes *causes, struct trial one, struct trial *trial, size_t count)
+{
+    if (rlm_inputs_preactivate(one.subject->now, one.subject->highest, causes->variant) > 0.0f) {
+        spare(&one);
+        return count;
+    }
+    rlm_variants_put(&causes->now, count, causes->variant);
+    trial[count] = one;
+    return count + 1;
+}
+
+/* Which subjects would have lived without one part of their own update, or without the strongest sample. */
+static void find_spared(struct rlm_causes *causes, struct subject *subject, size_t subjects,
+                        const uint32_t *live)
 {
     static const unsigned parts[] = {RLM_PART_GRADIENT, RLM_PART_MOMENTUM, RLM_PART_DECAY};
+    struct trial trial[RLM_CAUSE_UNITS * RLM_CAUSE_TRIALS];
+    bool alive[RLM_CAUSE_UNITS * RLM_CAUSE_TRIALS];
     size_t count = 0;
-    for (size_t i = 0; i < subjects; i++) {
-        const struct subject *s = &subject[i];
+    for (struct subject *s = subject; s < subject + subjects; s++) {
         for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
             if (!(s->present & parts[k]))
                 continue;
             rlm_move_make(&s->move, parts[k], s->move.rate, causes->variant);
-            rlm_variants_put(&causes->now, first + count, causes->variant);
-            trial[count++] = (struct trial){i, parts[k]};
+            count = try_one(causes, (struct trial){s, parts[k]}, trial, count);
         }
         if (!s->pushed)
             continue;
         make_without_sample(causes, s, live, s->death->pusher[0].sample);
-        rlm_variants_put(&causes->now, first + count, causes->variant);
-        trial[count++] = (struct trial){i, 0};
+        count = try_one(causes, (struct trial){s, 0}, trial, count);
     }
-    return count;
-}
-
-/* Whether each subject would have lived without each of them; and with the inputs as they were. */
-static void read_trials(const struct rlm_causes *causes, struct subject *subject, size_t subjects,
-                        const struct trial *trial, size_t trials)
-{
-    for (size_t i = 0; i < trials; i++) {
-        struct subject *s = &subject[trial[i].subject];
-        if (!rlm_variants_alive(&causes->now, subjects * PLACES + i, s->now->samples))
-            continue;
-        s->spared |= trial[i].part;
-        s->sample_spared |= trial[i].part == 0;
-    }
-    for (size_t i = 0; subject[0].death->layer > 0 && i < subjects; i++)
-        if (rlm_variants_alive(&causes->then, i * 2 + 1, subject[i].then->samples))
-            subject[i].spared |= RLM_PART_BELOW;
+    rlm_variants_find_alive(&causes->now, count, subject[0].now, alive);
+    for (size_t i = 0; i < count; i++)
+        if (alive[i])
+            spare(&trial[i]);
 }
 
 struct lethal_region {
@@ -414,7 +420,8 @@ static void find_lethal(void *context, size_t task, size_t thread)
     s->death->largest_safe_rate = lethal.safe;
 }
 
-static void conclude(struct rlm_causes *causes, const struct subject *s, size_t place)
+/* What the counts tell, before others take their place. */
+static void read_counts(const struct rlm_causes *causes, struct subject *s, size_t place)
 {
     relume_death *death = s->death;
     const struct rlm_variants *counted = death->layer > 0 ? &causes->then : &causes->now;
@@ -423,6 +430,14 @@ static void conclude(struct rlm_causes *causes, const struct subject *s, size_t 
     death->fired_before = tally.active;
     death->margin_before = tally.margin;
     death->before = rlm_variants_get(counted, at, s->place);
+    s->highest = rlm_inputs_place(s->then, tally.nearest);
+    if (death->layer > 0 && rlm_variants_alive(&causes->then, place * 2 + 1, s->then->samples))
+        s->spared |= RLM_PART_BELOW;
+}
+
+static void conclude(struct rlm_causes *causes, const struct subject *s)
+{
+    relume_death *death = s->death;
     death->learning_rate = s->moment->rate;
     death->batch_loss = s->moment->dissection.batch_loss;
     death->gradient_norm = s->moment->dissection.norm;
@@ -514,7 +529,6 @@ static relume_status find_some(struct rlm_causes *causes, const struct rlm_momen
                                relume_error *error)
 {
     struct subject subject[RLM_CAUSE_UNITS];
-    struct trial trial[RLM_CAUSE_UNITS * RLM_CAUSE_TRIALS];
     size_t layer = deaths[0]->layer;
     const uint32_t *live = strata->layer[layer].live;
     const struct rlm_inputs *now = rlm_strata_get(strata, layer, RLM_AFTER);
@@ -528,14 +542,14 @@ static relume_status find_some(struct rlm_causes *causes, const struct rlm_momen
         count_then(causes, strata, subject, count);
     for (size_t i = 0; i < count; i++)
         look_at_batch(causes, &subject[i], live);
-    size_t trials = put_trials(causes, subject, count, count * PLACES, live, trial);
-    rlm_variants_count(&causes->now, count * PLACES + trials, now);
-    read_trials(causes, subject, count, trial, trials);
-    rlm_variants_fit(&causes->bench.variants, now);
+    rlm_variants_count(&causes->now, count * PLACES, now);
     for (size_t i = 0; i < count; i++)
-        conclude(causes, &subject[i], i);
+        read_counts(causes, &subject[i], i);
     struct lethal_region region = {causes, subject};
     rlm_pool_run(now->engine->pool, find_lethal, &region, count);
+    find_spared(causes, subject, count, live);
+    for (size_t i = 0; i < count; i++)
+        conclude(causes, &subject[i]);
     return RELUME_OK;
 }
 
