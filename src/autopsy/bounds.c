@@ -1,9 +1,9 @@
 /* See bounds.h.
  *
- * A sample's pre-activation after the update is p − lr·d up to rounding. Where |p − lr·d| is above the bound
- * on that rounding, the sign is certain; the few samples below it are computed exactly. So a verdict at one
- * learning rate costs a pass over two columns of numbers and a handful of dot products, and equals a count
- * over the whole of D. */
+ * A sample's pre-activation after the update is p + lr·push up to rounding. Where |p + lr·push| is above the
+ * bound on that rounding, the sign is certain; the few samples below it are computed exactly. So a verdict at
+ * one learning rate costs a pass over two columns of numbers and a handful of dot products, and equals a
+ * count over the whole of D. */
 #include "autopsy/bounds.h"
 
 #include <float.h>
@@ -48,8 +48,8 @@ struct search {
     const struct rlm_inputs *inputs;
     const struct rlm_move *move;
     const struct rlm_variants *columns;
-    size_t before, direction; /* places in it: before the update; the direction */
-    double largest_before, largest_direction;
+    size_t before, push; /* places in it: before the update; what a rate of 1 adds */
+    double largest_before, largest_push;
     float *variant;      /* [features + 1] */
     uint32_t *list;      /* [listed]: the samples in question */
     uint32_t *candidate; /* [candidates]: those that may open at some rate */
@@ -58,18 +58,18 @@ struct search {
 
 static double search_value(const struct search *search, size_t sample, double rate)
 {
-    return (double)rlm_variants_get(search->columns, search->before, sample) -
-           rate * (double)rlm_variants_get(search->columns, search->direction, sample);
+    return (double)rlm_variants_get(search->columns, search->before, sample) +
+           rate * (double)rlm_variants_get(search->columns, search->push, sample);
 }
 
 /* Bounds what separates search_value from the engine's pre-activation at `rate`. Four sources: the chains of
  * the two columns and of the variant, γ each, and the rounding of the variant's own elements and of the
  * rate's coefficients, at most 4 u a term. With n ≥ 1 features, 3 γ(n+1) + 4u ≤ 5 γ(n+1), all of it times
- * (|before| + rate·|direction|)·norm1. */
+ * (|before| + rate·|push|)·norm1. */
 static double search_rounding(const struct search *search, size_t sample, double rate)
 {
-    return 5.0 * rlm_inputs_rounding(search->inputs,
-                                     search->largest_before + rate * search->largest_direction, sample);
+    return 5.0 *
+           rlm_inputs_rounding(search->inputs, search->largest_before + rate * search->largest_push, sample);
 }
 
 /* Takes all candidates into question. */
@@ -80,19 +80,19 @@ static void search_widen(struct search *search)
 }
 
 /* Leaves out the samples at which the value is below −rounding at every rate from 0 up. The rounding is a +
- * r·b with a and b those of the two columns, so it is enough that p < −a and d > b: both terms of the value
- * are then negative, which keeps its own roundings, and those of a and b, to a few 2⁻⁵² of it. */
+ * r·b with a and b those of the two columns, so it is enough that p < −a and push < −b: both terms of the
+ * value are then negative, which keeps its own roundings, and those of a and b, to a few 2⁻⁵² of it. */
 static void search_begin(struct search *search)
 {
     const double upward = 1.0 + 0x1p-30;
     search->candidates = 0;
     for (size_t sample = 0; sample < search->inputs->samples; sample++) {
         double a = 5.0 * rlm_inputs_rounding(search->inputs, search->largest_before, sample);
-        double b = 5.0 * rlm_inputs_rounding(search->inputs, search->largest_direction, sample);
+        double b = 5.0 * rlm_inputs_rounding(search->inputs, search->largest_push, sample);
         double p = (double)rlm_variants_get(search->columns, search->before, sample);
-        double d = (double)rlm_variants_get(search->columns, search->direction, sample);
+        double push = (double)rlm_variants_get(search->columns, search->push, sample);
         search->candidate[search->candidates] = (uint32_t)sample;
-        search->candidates += !(p < -a * upward && d > b * upward);
+        search->candidates += !(p < -a * upward && push < -b * upward);
     }
     search_widen(search);
 }
@@ -154,7 +154,7 @@ static void real_interval(const struct search *search, double *low, double *high
     for (size_t i = 0; i < search->candidates; i++) {
         size_t sample = search->candidate[i];
         double p = (double)rlm_variants_get(search->columns, search->before, sample);
-        double d = (double)rlm_variants_get(search->columns, search->direction, sample);
+        double d = -(double)rlm_variants_get(search->columns, search->push, sample);
         if (d > 0.0)
             *low = fmax(*low, p / d);
         else if (d < 0.0)
@@ -232,15 +232,15 @@ void rlm_lethal_search(const struct rlm_inputs *inputs, const struct rlm_move *m
 {
     *lethal = (struct rlm_lethal){0};
     size_t stride = rlm_variant_stride(inputs->features);
-    float *direction = bench->row + 2 * place * stride, *variant = direction + stride;
-    rlm_move_direction(move, direction);
+    float *push = bench->row + 2 * place * stride, *variant = push + stride;
+    rlm_move_push(move, push);
     struct search search = {.inputs = inputs,
                             .move = move,
                             .columns = columns->variants,
                             .before = columns->before,
-                            .direction = columns->direction,
+                            .push = columns->push,
                             .largest_before = rlm_variant_largest(move->before, inputs->features),
-                            .largest_direction = rlm_variant_largest(direction, inputs->features),
+                            .largest_push = rlm_variant_largest(push, inputs->features),
                             .variant = variant,
                             .list = bench->list + 2 * place * inputs->samples,
                             .candidate = bench->list + (2 * place + 1) * inputs->samples};
@@ -258,11 +258,11 @@ void rlm_lethal_search(const struct rlm_inputs *inputs, const struct rlm_move *m
 void rlm_lethal_find(const struct rlm_inputs *inputs, const struct rlm_move *move, double anchor,
                      struct rlm_bench *bench, struct rlm_lethal *lethal)
 {
-    float *direction = bench->row;
+    float *push = bench->row;
     struct rlm_columns columns = {&bench->variants, 0, 1};
-    rlm_move_direction(move, direction);
+    rlm_move_push(move, push);
     rlm_variants_put(&bench->variants, 0, move->before);
-    rlm_variants_put(&bench->variants, 1, direction);
+    rlm_variants_put(&bench->variants, 1, push);
     rlm_variants_count(&bench->variants, 2, inputs);
     rlm_lethal_search(inputs, move, &columns, anchor, bench, 0, lethal);
 }

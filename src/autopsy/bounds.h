@@ -31,17 +31,18 @@ relume_status rlm_bench_init(struct rlm_bench *bench, const struct rlm_inputs *i
 void rlm_bench_deinit(struct rlm_bench *bench);
 
 /* Finds the lethal rates of `move`. `anchor` is a rate known to kill (0: none known). In real numbers, with p
- * before the update and d the direction's pre-activation of each sample, they are  max over d>0 of p/d ≤ lr ≤
+ * before the update and −d what a rate of 1 adds to it at each sample, they are  max over d>0 of p/d ≤ lr ≤
  * min over d<0 of p/d; the ends are then moved to the floats at which the engine's verdict changes. Allocates
  * nothing. */
 void rlm_lethal_find(const struct rlm_inputs *inputs, const struct rlm_move *move, double anchor,
                      struct rlm_bench *bench, struct rlm_lethal *lethal);
 
-/* The same from a count that the caller has held of move->before and of rlm_move_direction's variant, at a
- * place of the bench. */
+/* The same from a count that the caller has held of move->before and of rlm_move_push's variant, at a place
+ * of the bench. Both may be −infinity at samples where both are below 0 by more than five times their
+ * rounding. */
 struct rlm_columns {
     const struct rlm_variants *variants;
-    size_t before, direction; /* places in it */
+    size_t before, push; /* places in it */
 };
 void rlm_lethal_search(const struct rlm_inputs *inputs, const struct rlm_move *move,
                        const struct rlm_columns *columns, double anchor, const struct rlm_bench *bench,

@@ -23,15 +23,28 @@ static void causes_layout(struct rlm_arena *arena, struct rlm_causes *causes, si
     causes->norm = rlm_arena_take(arena, 2 * batch, sizeof(double));
 }
 
-relume_status rlm_causes_init(struct rlm_causes *causes, const struct rlm_inputs *widest, size_t batch,
+/* The inputs of the widest layer. */
+static const struct rlm_inputs *find_widest(const struct rlm_strata *strata)
+{
+    size_t widest = 0;
+    for (size_t l = 1; l < strata->layers; l++)
+        if (strata->layer[l].width > strata->layer[widest].width)
+            widest = l;
+    return &strata->layer[widest].inputs[0];
+}
+
+relume_status rlm_causes_init(struct rlm_causes *causes, const struct rlm_strata *strata, size_t batch,
                               relume_error *error)
 {
+    const struct rlm_inputs *widest = find_widest(strata);
     struct rlm_causes made = {.stride = rlm_variant_stride(widest->features)};
     relume_status status = rlm_variants_init(&made.now, widest, RLM_CAUSE_COUNTED, error);
     if (status == RELUME_OK)
         status = rlm_variants_init(&made.then, widest, (size_t)RLM_CAUSE_UNITS * 2, error);
     if (status == RELUME_OK)
         status = rlm_bench_init(&made.bench, widest, error);
+    if (status == RELUME_OK)
+        status = rlm_sieve_init(&made.sieve, &strata->ceilings, RLM_CAUSE_COUNTED, error);
     size_t groups = rlm_divide_up(widest->samples, RLM_GROUP);
     causes_layout(&made.arena, &made, batch, groups);
     size_t bytes = made.arena.overflow ? SIZE_MAX : made.arena.used;
@@ -53,6 +66,7 @@ void rlm_causes_deinit(struct rlm_causes *causes)
     rlm_variants_deinit(&causes->now);
     rlm_variants_deinit(&causes->then);
     rlm_bench_deinit(&causes->bench);
+    rlm_sieve_deinit(&causes->sieve);
     rlm_arena_deinit(&causes->arena);
     *causes = (struct rlm_causes){0};
 }
@@ -83,10 +97,10 @@ struct subject {
 };
 
 /* Places of a unit's variants in the count over the inputs after the update. */
-enum { BEFORE, DIRECTION, PLACES };
+enum { BEFORE, PUSH, PLACES };
 _Static_assert(RLM_CAUSE_UNITS <= RLM_BENCH_PLACES, "room for all");
-_Static_assert(PLACES * RLM_CAUSE_UNITS <= RLM_CAUSE_COUNTED, "room for all");
-_Static_assert(RLM_CAUSE_TRIALS * RLM_CAUSE_UNITS <= RLM_CAUSE_COUNTED, "room for all");
+_Static_assert(PLACES *RLM_CAUSE_UNITS <= RLM_CAUSE_COUNTED, "room for all");
+_Static_assert(RLM_CAUSE_TRIALS *RLM_CAUSE_UNITS <= RLM_CAUSE_COUNTED, "room for all");
 
 /* clang-analyzer does not follow subject_begin, which fills what is read below, through find_some. */
 /* NOLINTBEGIN(clang-analyzer-core.*) */
@@ -342,8 +356,8 @@ static void look_at_batch(struct rlm_causes *causes, struct subject *s, const ui
 static void put_variants(struct rlm_causes *causes, const struct subject *s, size_t place)
 {
     rlm_variants_put(&causes->now, s->first + BEFORE, s->rows.before);
-    rlm_move_direction(&s->move, causes->variant);
-    rlm_variants_put(&causes->now, s->first + DIRECTION, causes->variant);
+    rlm_move_push(&s->move, causes->variant);
+    rlm_variants_put(&causes->now, s->first + PUSH, causes->variant);
     if (s->death->layer == 0)
         return;
     rlm_variants_put(&causes->then, place * 2, s->rows.before);
@@ -381,7 +395,7 @@ static void find_spared(struct rlm_causes *causes, struct subject *subject, size
 {
     static const unsigned parts[] = {RLM_PART_GRADIENT, RLM_PART_MOMENTUM, RLM_PART_DECAY};
     struct trial trial[RLM_CAUSE_UNITS * RLM_CAUSE_TRIALS];
-    bool alive[RLM_CAUSE_UNITS * RLM_CAUSE_TRIALS];
+    const struct rlm_inputs *now = subject[0].now;
     size_t count = 0;
     for (struct subject *s = subject; s < subject + subjects; s++) {
         for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
@@ -395,9 +409,12 @@ static void find_spared(struct rlm_causes *causes, struct subject *subject, size
         make_without_sample(causes, s, live, s->death->pusher[0].sample);
         count = try_one(causes, (struct trial){s, 0}, trial, count);
     }
-    rlm_variants_find_alive(&causes->now, count, subject[0].now, alive);
+    if (count == 0)
+        return;
+    rlm_sieve_take(&causes->sieve, &causes->now, count);
+    rlm_sieve_count(&causes->sieve, &causes->now, count, now, rlm_inputs_all(now), NULL, 1);
     for (size_t i = 0; i < count; i++)
-        if (alive[i])
+        if (rlm_variants_alive(&causes->now, i, now->samples))
             spare(&trial[i]);
 }
 
@@ -411,7 +428,7 @@ static void find_lethal(void *context, size_t task, size_t thread)
     (void)thread;
     const struct lethal_region *region = context;
     const struct subject *s = &region->subject[task];
-    struct rlm_columns columns = {&region->causes->now, s->first + BEFORE, s->first + DIRECTION};
+    struct rlm_columns columns = {&region->causes->now, s->first + BEFORE, s->first + PUSH};
     struct rlm_lethal lethal;
     rlm_lethal_search(s->now, &s->move, &columns, s->move.rate, &region->causes->bench, task, &lethal);
     s->death->lethal = lethal.some;
@@ -429,7 +446,7 @@ static void read_counts(const struct rlm_causes *causes, struct subject *s, size
     struct rlm_tally tally = rlm_variants_tally(counted, at, s->then);
     death->fired_before = tally.active;
     death->margin_before = tally.margin;
-    death->before = rlm_variants_get(counted, at, s->place);
+    death->before = rlm_inputs_preactivate(s->then, s->place, s->rows.before);
     s->highest = rlm_inputs_place(s->then, tally.nearest);
     if (death->layer > 0 && rlm_variants_alive(&causes->then, place * 2 + 1, s->then->samples))
         s->spared |= RLM_PART_BELOW;
@@ -542,7 +559,8 @@ static relume_status find_some(struct rlm_causes *causes, const struct rlm_momen
         count_then(causes, strata, subject, count);
     for (size_t i = 0; i < count; i++)
         look_at_batch(causes, &subject[i], live);
-    rlm_variants_count(&causes->now, count * PLACES, now);
+    rlm_sieve_take(&causes->sieve, &causes->now, count * PLACES);
+    rlm_sieve_count(&causes->sieve, &causes->now, count * PLACES, now, rlm_inputs_all(now), NULL, PLACES);
     for (size_t i = 0; i < count; i++)
         read_counts(causes, &subject[i], i);
     struct lethal_region region = {causes, subject};

@@ -7,6 +7,7 @@
 
 #include "autopsy/bounds.h"
 #include "autopsy/moment.h"
+#include "autopsy/sieve.h"
 #include "autopsy/strata.h"
 #include "relume/autopsy.h"
 
@@ -17,6 +18,7 @@
 /* Scratch memory for layers up to a width, over all samples. */
 struct rlm_causes {
     struct rlm_variants now, then; /* counts over the inputs after the update, and before it */
+    struct rlm_sieve sieve;        /* for counts of `now` in the first layer */
     struct rlm_bench bench;
     size_t stride;          /* floats of one vector below */
     float *whole;           /* [5][stride]: one unit's rows, all features */
@@ -31,8 +33,8 @@ struct rlm_causes {
     double gamma;           /* and its γ */
     struct rlm_arena arena;
 };
-/* `widest` is the inputs of the widest hidden layer. NO_MEMORY. */
-relume_status rlm_causes_init(struct rlm_causes *causes, const struct rlm_inputs *widest, size_t batch,
+/* For deaths in the layers of these strata, which must outlive it. NO_MEMORY. */
+relume_status rlm_causes_init(struct rlm_causes *causes, const struct rlm_strata *strata, size_t batch,
                               relume_error *error);
 /* A zeroed struct is fine. */
 void rlm_causes_deinit(struct rlm_causes *causes);

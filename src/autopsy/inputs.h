@@ -87,6 +87,11 @@ struct rlm_span {
     size_t first, last;
 };
 
+static inline struct rlm_span rlm_inputs_all(const struct rlm_inputs *inputs)
+{
+    return (struct rlm_span){0, inputs->samples};
+}
+
 /* A layer's parameters. */
 struct rlm_dense {
     const float *weight; /* [units, stride] */

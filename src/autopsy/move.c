@@ -109,7 +109,7 @@ struct rlm_parts rlm_move_parts(const struct rlm_move *move, size_t i)
                               rates.decay * (double)e.w};
 }
 
-void rlm_move_direction(const struct rlm_move *move, float *direction)
+void rlm_move_push(const struct rlm_move *move, float *push)
 {
     struct rlm_move one = *move;
     one.rate = 1.0;
@@ -118,7 +118,7 @@ void rlm_move_direction(const struct rlm_move *move, float *direction)
         bool decays = i < move->features || move->options->decay_bias;
         if (move->options->optimizer == RELUME_ADAMW) /* 1 − lr·λ is rounded beside 1: λ·w itself is finer */
             parts.decay = decays ? -move->options->weight_decay * (double)move->before[i] : 0.0;
-        direction[i] = (float)-(parts.gradient + parts.momentum + parts.decay);
+        push[i] = (float)(parts.gradient + parts.momentum + parts.decay);
     }
 }
 

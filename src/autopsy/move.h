@@ -44,9 +44,9 @@ struct rlm_move {
  * result), at learning rate `rate`. */
 void rlm_move_make(const struct rlm_move *move, unsigned without, double rate, float *after);
 
-/* The direction the unit moves against, per unit of learning rate: after(rate) ≈ before − rate · direction.
- * Exact but for rounding: every optimizer's update is linear in its rate. */
-void rlm_move_direction(const struct rlm_move *move, float *direction);
+/* How the unit moves per unit of learning rate: after(rate) ≈ before + rate · push. Exact but for rounding:
+ * every optimizer's update is linear in its rate. */
+void rlm_move_push(const struct rlm_move *move, float *push);
 
 /* How much each part moves parameter i (see the table): real values in double. */
 struct rlm_parts {

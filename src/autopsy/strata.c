@@ -100,7 +100,7 @@ relume_status rlm_strata_init(struct rlm_strata *strata, const relume_network *n
         pack_data(&made, network, dataset);
     for (int side = 0; status == RELUME_OK && layers > 1 && side < 2; side++)
         rlm_inputs_make_lists(&made.layer[1].inputs[side]); /* the ceilings fill them */
-    if (status == RELUME_OK && layers > 1)
+    if (status == RELUME_OK && layers > 0)
         status = rlm_ceilings_init(&made.ceilings, network, &made.layer[0].inputs[0], error);
     if (status != RELUME_OK) {
         rlm_strata_deinit(&made);

@@ -201,12 +201,8 @@ static relume_status equip(struct rlm_inquest *inquest, relume_error *error)
     RLM_TRY(rlm_moment_init(&inquest->moment, &run->options.trainer, inquest->trainer, inquest->before,
                             inquest->network, run->dataset, error));
     RLM_TRY(rlm_strata_init(&inquest->strata, inquest->network, run->dataset, inquest->layers, error));
-    size_t widest = 0;
-    for (size_t l = 1; l < inquest->layers; l++)
-        if (inquest->strata.layer[l].width > inquest->strata.layer[widest].width)
-            widest = l;
     size_t batch = rlm_size_min(run->options.trainer.batch_size, run->dataset->train_samples);
-    RLM_TRY(rlm_causes_init(&inquest->causes, &inquest->strata.layer[widest].inputs[0], batch, error));
+    RLM_TRY(rlm_causes_init(&inquest->causes, &inquest->strata, batch, error));
     return rlm_pass_init(&inquest->pass, inquest->network, RLM_TRIED, RLM_PASS_GATES, error);
 }
 

@@ -14,6 +14,7 @@ struct rlm_target {
     relume_death death;
     uint64_t after, until; /* alive after `after` updates, dead after `until`, both proved */
     enum { RLM_WAITING, RLM_SOUGHT, RLM_FOUND } state;
+    float highest;            /* of the first layer, sought: p at the hints tried last, the largest */
     bool doubtful;            /* sought, and not yet seen to live or to be dead after the update under way */
     uint32_t hint[RLM_HINTS]; /* [hints]: samples that have opened it, first the one by which it was last seen
                                  to live */

@@ -173,13 +173,17 @@ static bool keep_hints(struct rlm_target *target, const struct rlm_variants *var
     return count > 0;
 }
 
-static void put_listed(struct rlm_inquest *inquest, size_t layer, relume_death *const *list, size_t count)
+/* floor: NULL, or what is known of how high each unit is at some sample. */
+static void put_listed(struct rlm_inquest *inquest, size_t layer, relume_death *const *list, size_t count,
+                       float *floor)
 {
     const struct rlm_layer *shape = &inquest->network->layers[layer];
     for (size_t i = 0; i < count; i++) {
         rlm_strata_gather(&inquest->strata, layer, shape->weight + list[i]->unit * shape->stride,
                           shape->bias[list[i]->unit], inquest->causes.variant);
         rlm_variants_put(&inquest->causes.now, i, inquest->causes.variant);
+        if (floor)
+            floor[i] = ((const struct rlm_target *)list[i])->highest; /* its first member */
     }
 }
 
@@ -216,18 +220,22 @@ static size_t count_some(struct rlm_inquest *inquest, size_t layer, relume_death
 {
     struct rlm_variants *variants = &inquest->causes.now;
     const struct rlm_inputs *inputs = rlm_strata_peek(&inquest->strata, layer, RLM_AFTER, RLM_INPUTS_CHUNK);
+    struct rlm_sieve *sieve = &inquest->causes.sieve;
     struct rlm_tally tally[RLM_CAUSE_COUNTED];
+    float floor[RLM_CAUSE_COUNTED];
     size_t placed = 0;
     for (size_t i = 0; i < count; i++)
         tally[i] = RLM_TALLY_NONE;
     rlm_variants_fit(variants, inputs);
     for (struct rlm_span span = {0, 0}; count > 0 && span.last < inputs->samples;) {
-        if (placed != count)
-            put_listed(inquest, layer, list, count);
+        if (placed != count) {
+            put_listed(inquest, layer, list, count, floor);
+            rlm_sieve_take(sieve, variants, count);
+        }
         placed = count;
         span = rlm_span_next(span, inputs->samples);
         (void)rlm_strata_peek(&inquest->strata, layer, RLM_AFTER, span.last);
-        rlm_variants_count_span(variants, count, inputs, span);
+        rlm_sieve_count(sieve, variants, count, inputs, span, floor, 1);
         count = sift(inquest, list, tally, count, inputs, span);
     }
     for (size_t i = 0; i < count; i++)
@@ -268,9 +276,13 @@ static void try_first(struct rlm_inquest *inquest, struct rlm_target *target)
     float *variant = inquest->causes.variant;
     size_t unit = target->death.unit;
     rlm_strata_gather(&inquest->strata, 0, shape->weight + unit * shape->stride, shape->bias[unit], variant);
-    for (size_t h = 0; h < target->hints && target->doubtful; h++)
-        if (rlm_inputs_preactivate(inputs, rlm_inputs_place(inputs, target->hint[h]), variant) > 0.0f)
+    target->highest = -INFINITY;
+    for (size_t h = 0; h < target->hints && target->doubtful; h++) {
+        float p = rlm_inputs_preactivate(inputs, rlm_inputs_place(inputs, target->hint[h]), variant);
+        target->highest = p > target->highest ? p : target->highest;
+        if (p > 0.0f)
             settle(target, target->hint[h]);
+    }
 }
 
 /* Hints of several units, to be tried together. */
@@ -327,7 +339,7 @@ static void guess_hints(struct rlm_inquest *inquest, size_t layer, const struct 
     rlm_variants_fit(variants, inputs);
     for (size_t done = 0; done < listed; done += some) {
         some = rlm_size_min(variants->capacity, listed - done);
-        put_listed(inquest, layer, inquest->list + done, some);
+        put_listed(inquest, layer, inquest->list + done, some, NULL);
         rlm_variants_count(variants, some, inputs);
         for (size_t i = 0; i < some; i++) {
             struct rlm_target *target = (struct rlm_target *)inquest->list[done + i]; /* its first member */

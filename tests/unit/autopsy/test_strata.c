@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "autopsy/sieve.h"
 #include "autopsy/strata.h"
 #include "base/rng.h"
 #include "network/network.h"
@@ -23,7 +24,9 @@ struct wander {
     struct rlm_strata strata;
     struct rlm_rng rng;
     uint64_t draws;
-    size_t shut, some, passed_over;
+    struct rlm_sieve sieve;
+    struct rlm_variants all, sieved;
+    size_t shut, some, passed_over, below;
 };
 
 static float draw(struct wander *w)
@@ -131,6 +134,41 @@ static void check_before(struct wander *w)
     }
 }
 
+/* A count through the sieve has the bits of a plain one, or −infinity where that lies below the floor by more
+ * than five times its rounding. */
+static void check_sieve(struct wander *w, size_t together)
+{
+    const struct rlm_inputs *data = &w->strata.layer[0].inputs[0];
+    const struct rlm_layer *layer = &w->after->layers[0];
+    float floor[UNITS], row[FEATURES + 1];
+    for (size_t u = 0; u < UNITS; u++) {
+        memcpy(row, layer->weight + u * layer->stride, FEATURES * sizeof *row);
+        row[FEATURES] = layer->bias[u];
+        rlm_variants_put(&w->all, u, row);
+        rlm_variants_put(&w->sieved, u, row);
+        floor[u] = u % 4 == 0 ? -INFINITY : draw(w);
+    }
+    bool zero = together == 4; /* no floors given */
+    rlm_variants_count(&w->all, UNITS, data);
+    rlm_sieve_take(&w->sieve, &w->sieved, UNITS);
+    for (struct rlm_span span = {0, 0}; span.last < SAMPLES;) {
+        span = (struct rlm_span){span.last, span.last + RLM_INPUTS_CHUNK};
+        span.last = span.last < SAMPLES ? span.last : SAMPLES;
+        rlm_sieve_count(&w->sieve, &w->sieved, UNITS, data, span, zero ? NULL : floor, together);
+    }
+    for (size_t u = 0; u < UNITS; u++)
+        for (size_t place = 0; place < SAMPLES; place++) {
+            float meant = rlm_variants_get(&w->all, u, place), told = rlm_variants_get(&w->sieved, u, place);
+            if (told == meant)
+                continue;
+            double largest = fmax((double)fabsf(layer->bias[u]),
+                                  rlm_variant_largest(layer->weight + u * layer->stride, FEATURES - 1));
+            double below = (double)(zero ? 0.0f : floor[u]) - 5.0 * rlm_inputs_rounding(data, largest, place);
+            assert_true(told == -INFINITY && (double)meant < below);
+            w->below++;
+        }
+}
+
 static relume_dataset *bytes(relume_engine *engine, bool standardize, uint64_t seed)
 {
     unsigned char x[SAMPLES * FEATURES];
@@ -174,7 +212,9 @@ static void check_work(const struct wander *w, bool is_bytes, bool uniform)
     const struct rlm_inputs *data = &w->strata.layer[0].inputs[0];
     assert_true(w->shut > 1000 && w->some > MOVES / 4 && w->passed_over > 0);
     assert_true((data->widen != NULL) == (is_bytes && uniform && rlm_widen_find(level) != NULL));
-    assert_true((w->strata.ceilings.sketch.dots != NULL) == (is_bytes && rlm_dots_find(level) != NULL));
+    bool sketched = w->strata.ceilings.sketch.dots != NULL;
+    assert_true(sketched == (is_bytes && rlm_dots_find(level) != NULL));
+    assert_true(sketched ? w->below > 1000 : w->below == 0);
 }
 
 static void wander_about(relume_engine *engine, relume_dataset *dataset, uint64_t seed)
@@ -186,6 +226,10 @@ static void wander_about(relume_engine *engine, relume_dataset *dataset, uint64_
     for (size_t u = 0; u < UNITS; u++)
         w.after->layers[0].bias[u] = -0.1f * (float)u; /* from lively ones to dead ones */
     assert_ok(rlm_strata_init(&w.strata, w.after, w.dataset, 2, &error), error);
+    const struct rlm_inputs *data = &w.strata.layer[0].inputs[0];
+    assert_ok(rlm_sieve_init(&w.sieve, &w.strata.ceilings, UNITS, &error), error);
+    assert_ok(rlm_variants_init(&w.all, data, UNITS, &error), error);
+    assert_ok(rlm_variants_init(&w.sieved, data, UNITS, &error), error);
     for (uint64_t i = 0, step = 1; i < MOVES; i++, step += 1 + i % 2) {
         move(&w, step);
         rlm_strata_move(&w.strata, w.before, w.after, step);
@@ -193,6 +237,7 @@ static void wander_about(relume_engine *engine, relume_dataset *dataset, uint64_
         for (size_t place = 0; place < SAMPLES; place++)
             check_place(&w, w.after, now, place);
         count_shut(&w);
+        check_sieve(&w, (size_t)1 << i % 3);
         check_before(&w);
         if (i % 3 != 0)
             continue;
@@ -201,6 +246,9 @@ static void wander_about(relume_engine *engine, relume_dataset *dataset, uint64_
             check_place(&w, w.before, then, place);
     }
     check_work(&w, dataset->element == RELUME_U8, dataset->scaling.uniform != 0);
+    rlm_variants_deinit(&w.all);
+    rlm_variants_deinit(&w.sieved);
+    rlm_sieve_deinit(&w.sieve);
     rlm_strata_deinit(&w.strata);
     relume_network_destroy(w.before);
     relume_network_destroy(w.after);
