@@ -101,19 +101,6 @@ static relume_status gather_ratios(struct rlm_gather *gather, relume_error *erro
     return RELUME_OK;
 }
 
-static struct rlm_epoch epoch_row(struct sqlite3_stmt *row)
-{
-    return (struct rlm_epoch){
-        .epoch = rlm_sql_column_u64(row, 0),
-        .step = rlm_sql_column_u64(row, 1),
-        .learning_rate = rlm_sql_column_double(row, 2),
-        .loss = rlm_sql_column_double(row, 3),
-        .accuracy = rlm_sql_column_double(row, 4),
-        .train = {rlm_sql_column_double(row, 5), rlm_sql_column_double(row, 6)},
-        .test = {rlm_sql_column_double(row, 7), rlm_sql_column_double(row, 8)},
-    };
-}
-
 /* Epochs must follow one another: the first is the start, or the one after it. */
 static relume_status read_epochs(struct rlm_gather *gather, struct sqlite3_stmt *statement, size_t rows,
                                  relume_error *error)
@@ -126,7 +113,7 @@ static relume_status read_epochs(struct rlm_gather *gather, struct sqlite3_stmt 
         RLM_TRY(rlm_sql_next(sql, statement, &there, error));
         if (!there)
             return RELUME_OK;
-        struct rlm_epoch row = epoch_row(statement);
+        struct rlm_epoch row = rlm_history_epoch_row(statement);
         if (e->count == rows || (e->count == 0 ? row.epoch > 1 : row.epoch != e->epoch[e->count - 1] + 1))
             return refuse(gather, "an epoch is missing", error);
         put_epoch(e, &row);
@@ -151,8 +138,7 @@ relume_status rlm_gather_epochs(struct rlm_gather *gather, relume_error *error)
     RLM_TRY(rlm_sql_number(sql, "SELECT count(*) FROM epoch", 0, &rows, error));
     RLM_TRY(take_epoch_columns(gather->facts, (size_t)rows, error));
     RLM_TRY(rlm_sql_prepare(sql,
-                            "SELECT epoch, step, learning_rate, loss, accuracy, train_loss, train_accuracy,"
-                            " test_loss, test_accuracy FROM epoch WHERE step <= ?1 ORDER BY epoch",
+                            "SELECT " RLM_HISTORY_EPOCH_COLUMNS " FROM epoch WHERE step <= ?1 ORDER BY epoch",
                             &statement, error));
     relume_status status = read_epochs(gather, statement, (size_t)rows, error);
     rlm_sql_finish(statement);

@@ -83,6 +83,10 @@ relume_status rlm_history_get_settings(struct rlm_history *history, struct rlm_s
                                        relume_error *error);
 relume_status rlm_history_get_ending(struct rlm_history *history, struct rlm_ending *ending,
                                      relume_error *error);
+/* A row of SELECT RLM_HISTORY_EPOCH_COLUMNS FROM epoch. */
+#define RLM_HISTORY_EPOCH_COLUMNS                                                                            \
+    "epoch, step, learning_rate, loss, accuracy, train_loss, train_accuracy, test_loss, test_accuracy"
+struct rlm_epoch rlm_history_epoch_row(struct sqlite3_stmt *row);
 /* NOT_FOUND when the epoch is not there. */
 relume_status rlm_history_get_epoch(struct rlm_history *history, uint64_t epoch, struct rlm_epoch *row,
                                     relume_error *error);

@@ -79,10 +79,9 @@ relume_status rlm_history_get_ending(struct rlm_history *history, struct rlm_end
                           : refuse(history, "the table run does not say how the run stands", error);
 }
 
-static relume_status take_epoch(void *user, struct sqlite3_stmt *row, relume_error *error)
+struct rlm_epoch rlm_history_epoch_row(struct sqlite3_stmt *row)
 {
-    (void)error;
-    *(struct rlm_epoch *)user = (struct rlm_epoch){
+    return (struct rlm_epoch){
         .epoch = rlm_sql_column_u64(row, 0),
         .step = rlm_sql_column_u64(row, 1),
         .learning_rate = rlm_sql_column_double(row, 2),
@@ -91,6 +90,12 @@ static relume_status take_epoch(void *user, struct sqlite3_stmt *row, relume_err
         .train = {rlm_sql_column_double(row, 5), rlm_sql_column_double(row, 6)},
         .test = {rlm_sql_column_double(row, 7), rlm_sql_column_double(row, 8)},
     };
+}
+
+static relume_status take_epoch(void *user, struct sqlite3_stmt *row, relume_error *error)
+{
+    (void)error;
+    *(struct rlm_epoch *)user = rlm_history_epoch_row(row);
     return RELUME_OK;
 }
 
@@ -98,11 +103,8 @@ relume_status rlm_history_get_epoch(struct rlm_history *history, uint64_t epoch,
                                     relume_error *error)
 {
     row->epoch = UINT64_MAX;
-    RLM_TRY(
-        each_row(history,
-                 "SELECT epoch, step, learning_rate, loss, accuracy, train_loss, train_accuracy, test_loss,"
-                 " test_accuracy FROM epoch WHERE epoch = ?1",
-                 epoch, take_epoch, row, error));
+    RLM_TRY(each_row(history, "SELECT " RLM_HISTORY_EPOCH_COLUMNS " FROM epoch WHERE epoch = ?1", epoch,
+                     take_epoch, row, error));
     if (row->epoch == epoch)
         return RELUME_OK;
     return rlm_error_set(error, RELUME_NOT_FOUND, "%s: epoch %llu is not recorded", history->sql.path,

@@ -59,6 +59,10 @@ relume_status rlm_run_start(relume_run *run, const relume_run_options *options, 
 
 /* Whether a moment of the interval lies after `step` updates; the start and the end always do. */
 bool rlm_interval_is_due(const relume_interval *interval, const relume_progress *progress, uint64_t step);
+/* A network for `dataset` as the options want it, at its initial weights. */
+relume_status rlm_network_for(relume_engine *engine, const relume_run_options *options,
+                              const relume_dataset *dataset, relume_loss loss, relume_network **network,
+                              relume_error *error);
 /* Whether nothing but the gradient moves a parameter. */
 bool rlm_is_gradient_only(const relume_trainer_options *options);
 

@@ -94,39 +94,40 @@ static relume_status try_rate(struct search *search, double rate, struct trial *
     return status;
 }
 
-/* Doubles from `least` to the first rate that kills, then halves the interval (in the logarithm) to within 5
- * %. */
+/* Between the rates found safe and lethal so far, 0: none yet. */
+struct bracket {
+    double safe, lethal;
+    struct trial worst; /* at the lethal one */
+};
+
+static relume_status narrow(struct search *search, double rate, struct bracket *bracket, relume_error *error)
+{
+    struct trial trial;
+    RLM_TRY(try_rate(search, rate, &trial, error));
+    if (trial.killed || trial.diverged) {
+        bracket->lethal = rate;
+        bracket->worst = trial;
+    } else {
+        bracket->safe = rate;
+    }
+    return RELUME_OK;
+}
+
+/* Doubles from `least` to the first rate that kills, then halves the interval until it is within 5 %. */
 static relume_status search_rates(struct search *search, double least, double most, relume_safe_rate *found,
                                   relume_error *error)
 {
-    struct trial trial, worst = {0};
-    double safe = 0.0, lethal = 0.0, rate = least;
-    while (lethal == 0.0 && safe < most) {
-        RLM_TRY(try_rate(search, rate, &trial, error));
-        if (trial.killed || trial.diverged) {
-            lethal = rate;
-            worst = trial;
-        } else {
-            safe = rate;
-            rate = rate * 2.0 < most ? rate * 2.0 : most;
-        }
-    }
-    while (safe > 0.0 && lethal > safe * 1.05) {
-        rate = safe + (lethal - safe) * 0.5;
-        RLM_TRY(try_rate(search, rate, &trial, error));
-        if (trial.killed || trial.diverged) {
-            lethal = rate;
-            worst = trial;
-        } else {
-            safe = rate;
-        }
-    }
-    *found = (relume_safe_rate){.safe = safe,
-                                .lethal = lethal,
-                                .diverged = worst.diverged,
-                                .step = lethal > 0.0 ? worst.step : 0,
-                                .layer = worst.layer,
-                                .unit = worst.unit};
+    struct bracket b = {0};
+    for (double rate = least; b.lethal == 0.0 && b.safe < most; rate = rate * 2.0 < most ? rate * 2.0 : most)
+        RLM_TRY(narrow(search, rate, &b, error));
+    while (b.safe > 0.0 && b.lethal > b.safe * 1.05)
+        RLM_TRY(narrow(search, b.safe + (b.lethal - b.safe) * 0.5, &b, error));
+    *found = (relume_safe_rate){.safe = b.safe,
+                                .lethal = b.lethal,
+                                .diverged = b.worst.diverged,
+                                .step = b.lethal > 0.0 ? b.worst.step : 0,
+                                .layer = b.worst.layer,
+                                .unit = b.worst.unit};
     return RELUME_OK;
 }
 

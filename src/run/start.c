@@ -114,6 +114,23 @@ static relume_status check_widths(const relume_run *run, relume_error *error)
                          run->options.init_from);
 }
 
+relume_status rlm_network_for(relume_engine *engine, const relume_run_options *options,
+                              const relume_dataset *dataset, relume_loss loss, relume_network **network,
+                              relume_error *error)
+{
+    relume_network_options wanted;
+    relume_network_options_default(&wanted);
+    wanted.in_features = relume_dataset_get_features(dataset);
+    wanted.hidden_layers = options->hidden_layers;
+    wanted.hidden = options->hidden;
+    wanted.out_features = relume_dataset_get_outputs(dataset);
+    wanted.loss = loss;
+    wanted.init = options->init;
+    wanted.seed = options->trainer.seed;
+    wanted.dataset = dataset;
+    return relume_network_create(engine, &wanted, network, error);
+}
+
 static relume_status create_network(relume_run *run, relume_error *error)
 {
     const relume_run_options *options = &run->options;
@@ -122,17 +139,8 @@ static relume_status create_network(relume_run *run, relume_error *error)
         run->network->loss = (relume_loss)options->loss;
         return check_widths(run, error);
     }
-    relume_network_options network;
-    relume_network_options_default(&network);
-    network.in_features = relume_dataset_get_features(run->dataset);
-    network.hidden_layers = options->hidden_layers;
-    network.hidden = options->hidden;
-    network.out_features = relume_dataset_get_outputs(run->dataset);
-    network.loss = (relume_loss)options->loss;
-    network.init = options->init;
-    network.seed = options->trainer.seed;
-    network.dataset = run->dataset;
-    return relume_network_create(run->engine, &network, &run->network, error);
+    return rlm_network_for(run->engine, options, run->dataset, (relume_loss)options->loss, &run->network,
+                           error);
 }
 
 bool rlm_is_gradient_only(const relume_trainer_options *options)

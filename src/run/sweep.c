@@ -39,17 +39,7 @@ static relume_loss loss_of(const struct sweep *sweep)
 static relume_status sweep_init(struct sweep *sweep, relume_error *error)
 {
     const relume_run_options *options = sweep->options;
-    relume_network_options network;
-    relume_network_options_default(&network);
-    network.in_features = relume_dataset_get_features(sweep->dataset);
-    network.hidden_layers = options->hidden_layers;
-    network.hidden = options->hidden;
-    network.out_features = relume_dataset_get_outputs(sweep->dataset);
-    network.loss = loss_of(sweep);
-    network.init = options->init;
-    network.seed = options->trainer.seed;
-    network.dataset = sweep->dataset;
-    RLM_TRY(relume_network_create(sweep->engine, &network, &sweep->network, error));
+    RLM_TRY(rlm_network_for(sweep->engine, options, sweep->dataset, loss_of(sweep), &sweep->network, error));
     RLM_TRY(relume_trainer_create(sweep->network, sweep->dataset, &options->trainer, &sweep->trainer, error));
     relume_census_options census;
     relume_census_options_default(&census);
