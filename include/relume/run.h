@@ -45,7 +45,7 @@ typedef struct relume_run_options {
     size_t hidden_layers;
     const size_t *hidden;  /* [hidden_layers] */
     relume_init init;      /* = HE_NORMAL */
-    const char *init_from; /* = NULL: else a model whose weights training starts from */
+    const char *init_from; /* = NULL: else a model, or a run with one, whose weights training starts from */
     int loss;              /* = -1: by the data; else a relume_loss */
     relume_trainer_options trainer;
     relume_interval census;     /* = every epoch; OFF: none is held, and relume_run_count makes up for it */

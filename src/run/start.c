@@ -135,7 +135,7 @@ static relume_status create_network(relume_run *run, relume_error *error)
 {
     const relume_run_options *options = &run->options;
     if (options->init_from) {
-        RLM_TRY(relume_network_load(run->engine, options->init_from, &run->network, error));
+        RLM_TRY(relume_run_load_network(run->engine, options->init_from, &run->network, error));
         run->network->loss = (relume_loss)options->loss;
         return check_widths(run, error);
     }

@@ -662,6 +662,7 @@ static void test_init_from(void **state)
     options.hidden_layers = 1;
     run_train(engine, &options, RELUME_MISMATCH);
     options.hidden_layers = 0;
+    options.init_from = from; /* the run stands for its model */
     run_train(engine, &options, RELUME_OK);
     relume_network *start = NULL, *given = NULL;
     relume_error error = {0};
