@@ -3,9 +3,10 @@
 
     bench/shapes.py [--relume build/relume] [--threads 1] [--seconds 0.3] [--svg docs/shapes.svg]
 
-Each row is one `relume bench train` on drawn images, with its share of the multiply-add peak measured in the same run; rounds go
-over all shapes in turn and the median of a shape's rounds is given. A cliff is a shape whose share is far below that of the
-shape half its size.
+Each row is one `relume bench train` on drawn images and one with --dense, with their shares of the multiply-add peak measured in
+the same run; rounds go over all shapes in turn and the median of a shape's rounds is given. Work counts every multiply-add,
+whether it was done or left out, so the first may exceed 1. A cliff is a shape whose share is far below that of the shape half
+its size.
 """
 import argparse
 import json
@@ -22,61 +23,85 @@ SWEEPS = [
 ]
 
 
-def measure(a, hidden, batch):
+def measure(a, hidden, batch, *more):
     command = [a.relume, "bench", "train", "--hidden", hidden, "--batch", str(batch), "--threads", str(a.threads),
-               "--seconds", str(a.seconds), "--repeats", "3", "--json"]
+               "--seconds", str(a.seconds), "--repeats", "3", "--json", *more]
     result = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)["train"][0]
     return result["peak_share"], result["samples_per_second"]
 
 
 def rows_of(a):
-    """{sweep: [(x, share, samples/s)]}, medians over the rounds."""
+    """{sweep: [(x, share, samples/s, share with --dense)]}, medians over the rounds."""
     seen = {}
     for _ in range(a.rounds):
         for name, _, shapes in SWEEPS:
             for x, hidden, batch in shapes:
-                seen.setdefault((name, x), []).append(measure(a, hidden, batch))
-    return {name: [(x, *(statistics.median(one[i] for one in seen[name, x]) for i in (0, 1))) for x, _, _ in shapes]
+                dense = measure(a, hidden, batch, "--dense")[0]
+                seen.setdefault((name, x), []).append((*measure(a, hidden, batch), dense))
+    return {name: [(x, *(statistics.median(one[i] for one in seen[name, x]) for i in (0, 1, 2))) for x, _, _ in shapes]
             for name, _, shapes in SWEEPS}
 
 
 def print_table(rows):
     for name, what, _ in SWEEPS:
-        print(f"{what}\n{'':>8}{'samples/s':>14}{'us/sample':>12}{'of peak':>9}{'beside half':>13}")
+        print(f"{what}\n{'':>8}{'samples/s':>14}{'us/sample':>12}{'of peak':>9}{'beside half':>13}{'--dense':>9}"
+              f"{'beside half':>13}")
         before = None
-        for x, share, rate in rows[name]:
-            print(f"{x:>8}{rate:>14.0f}{1e6 / rate:>12.3f}{share:>9.2f}" + (f"{share / before:>13.2f}" if before else ""))
-            before = share
+        for x, share, rate, dense in rows[name]:
+            ratios = (f"{share / before[0]:.2f}", f"{dense / before[1]:.2f}") if before else ("", "")
+            print(f"{x:>8}{rate:>14.0f}{1e6 / rate:>12.3f}{share:>9.2f}{ratios[0]:>13}{dense:>9.2f}{ratios[1]:>13}")
+            before = share, dense
         print()
 
 
-def panel(left, what, points):
-    """One diagram of 260 × 170 with its corner at `left`, 30."""
-    width, height, top = 260, 170, 30
-    at = [(left + width * i / (len(points) - 1), top + height * (1 - min(share, 1)))
-          for i, (_, share, _) in enumerate(points)]
-    parts = [f'<rect x="{left}" y="{top}" width="{width}" height="{height}" class="frame"/>']
-    for share in (0.25, 0.5, 0.75):
-        y = top + height * (1 - share)
-        parts.append(f'<line x1="{left}" x2="{left + width}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>')
-    for share in (0, 0.5, 1):
-        parts.append(f'<text x="{left - 6}" y="{top + height * (1 - share) + 4:.1f}" class="right">{share:g}</text>')
-    parts.append('<polyline points="' + " ".join(f"{x:.1f},{y:.1f}" for x, y in at) + '" class="line"/>')
-    for i, (x, y) in enumerate(at):
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>')
-        if i % max(1, len(points) // 6) == 0:
-            parts.append(f'<text x="{x:.1f}" y="{top + height + 16}" class="middle">{points[i][0]}</text>')
-    parts.append(f'<text x="{left + width / 2}" y="{top + height + 36}" class="middle">{what}</text>')
+WIDTH, HEIGHT, TOP = 262, 180, 50
+
+
+def curve(at, kind):
+    """A line through the points with a mark at each: round, or square for --dense."""
+    marks = [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" class="mark"/>' if kind == "skip" else
+             f'<rect x="{x - 2.5:.1f}" y="{y - 2.5:.1f}" width="5" height="5" class="square"/>' for x, y in at]
+    return [f'<polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in at)}" class="line {kind}"/>', *marks]
+
+
+def panel(left, what, points, most):
+    """One diagram of WIDTH × HEIGHT with its corner at `left`, TOP; the shares go up to `most`."""
+    def height(share):
+        return TOP + HEIGHT * (1 - share / most)
+
+    across = [left + WIDTH * i / (len(points) - 1) for i in range(len(points))]
+    parts = []
+    for quarter in range(round(most * 4) + 1):
+        y, share = height(quarter / 4), quarter / 4
+        kind = "peak" if share == 1 else "grid"
+        parts.append(f'<line x1="{left}" x2="{left + WIDTH}" y1="{y:.1f}" y2="{y:.1f}" class="{kind}"/>')
+        if quarter % 2 == 0:
+            parts.append(f'<text x="{left - 6}" y="{y + 4:.1f}" class="right">{share:g}</text>')
+    for place, kind in ((3, "dense"), (1, "skip")):
+        parts += curve([(x, height(point[place])) for x, point in zip(across, points)], kind)
+    parts.append(f'<rect x="{left}" y="{TOP}" width="{WIDTH}" height="{HEIGHT}" class="frame"/>')
+    apart = 2 if len(points) > 8 else 1
+    for i in range(0, len(points), apart):
+        parts.append(f'<text x="{across[i]:.1f}" y="{TOP + HEIGHT + 17}" class="middle">{points[i][0]}</text>')
+    parts.append(f'<text x="{left + WIDTH / 2}" y="{TOP + HEIGHT + 38}" class="middle">{what}</text>')
     return "\n".join(parts)
 
 
 def draw(path, rows, title):
-    style = """svg{background:#fff;font:12px sans-serif;fill:#222}.frame{fill:none;stroke:#999}.grid{stroke:#ddd}
-.line{fill:none;stroke:#1668b8;stroke-width:2}circle{fill:#1668b8}.middle{text-anchor:middle}.right{text-anchor:end}"""
-    panels = "\n".join(panel(50 + 320 * i, what, rows[name]) for i, (name, what, _) in enumerate(SWEEPS))
+    style = """svg{background:#fff;font:12px sans-serif;fill:#222}.frame{fill:none;stroke:#777}.grid{stroke:#ddd}
+.peak{stroke:#777;stroke-dasharray:5 3}.line{fill:none;stroke-width:2}.skip{stroke:#1668b8}
+.dense{stroke:#8a5a00;stroke-dasharray:4 3}.mark{fill:#1668b8}.square{fill:#8a5a00}.middle{text-anchor:middle}.right{text-anchor:end}
+.title{font-weight:bold}"""
+    most = max(1, *(max(share, dense) for one in rows.values() for _, share, _, dense in one))
+    most = -(-most // 0.25) * 0.25
+    panels = "\n".join(panel(46 + 316 * i, what, rows[name], most) for i, (name, what, _) in enumerate(SWEEPS))
+    legend = "\n".join(
+        curve([(x, 32), (x + 28, 32)], kind)[0] + curve([(x + 14, 32)], kind)[1] + f'<text x="{x + 36}" y="36">{text}</text>'
+        for x, kind, text in ((46, "skip", "as relume trains: what is 0 is left out where that pays"),
+                              (460, "dense", "--dense: every multiply-add is done")))
     with open(path, "w", encoding="utf-8") as file:
-        file.write(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 970 250" width="970" height="250">\n<style>{style}</style>\n'
-                   f'<text x="50" y="18">{title}</text>\n{panels}\n</svg>\n')
+        file.write('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 970 280" width="970" height="280">\n'
+                   f'<style>{style}</style>\n<text x="46" y="18" class="title">{title}</text>\n{legend}\n{panels}\n</svg>\n')
 
 
 def main():
@@ -90,7 +115,8 @@ def main():
     rows = rows_of(a)
     print_table(rows)
     if a.svg:
-        draw(a.svg, rows, f"Share of the multiply-add peak of {a.threads} thread{'s' if a.threads > 1 else ''}, plain SGD")
+        threads = "1 thread" if a.threads == 1 else f"{a.threads} threads"
+        draw(a.svg, rows, f"Training, plain SGD: work as a share of the multiply-add peak of {threads}")
 
 
 if __name__ == "__main__":
