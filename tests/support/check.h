@@ -1,5 +1,5 @@
-/* What every cmocka test includes first: cmocka's own prerequisites in their order, and assertions that print
- * the message of a failed relume call. */
+/* What every cmocka test includes first: cmocka's own prerequisites in their order, assertions that print the
+ * message of a failed relume call, and how long a test may go on. */
 #ifndef RLM_TESTS_CHECK_H
 #define RLM_TESTS_CHECK_H
 
@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -19,6 +20,15 @@
         print_message("# skipped: %s: %s\n", __func__, reason);                                              \
         return;                                                                                              \
     } while (0)
+
+/* How often a loop goes round that only adds cases: `brief` times where every instruction costs several,
+ * under sanitizers and emulation (the build sets RELUME_SHORT there; ./check full, RELUME_LONG, goes all the
+ * way). What is brief still takes each path through the code once; which numbers come out is for the plain
+ * build. */
+static inline size_t check_rounds(size_t usual, size_t brief)
+{
+    return getenv("RELUME_SHORT") && !getenv("RELUME_LONG") ? brief : usual;
+}
 
 /* The call succeeds; `error` is the relume_error it was given. */
 #define assert_ok(call, error)                                                                               \

@@ -31,7 +31,7 @@ static void test_exp(void **state)
     double worst = 0;
     for (double x = -745.1; x < 709.78; x += 0.00731)
         worst = fmax(worst, ulps(rlm_exp(x), expl((long double)x)));
-    for (double x = -1; x < 1; x += 0x1.23p-17)
+    for (double x = -1; x < 1; x += (double)check_rounds(1, 8) * 0x1.23p-17)
         worst = fmax(worst, ulps(rlm_exp(x), expl((long double)x)));
     note_worst("exp", worst);
 }
@@ -86,7 +86,7 @@ static void test_cos_turn(void **state)
 {
     (void)state;
     double worst = 0;
-    for (double x = 0; x <= 1; x += 0x1.23p-19)
+    for (double x = 0; x <= 1; x += (double)check_rounds(1, 8) * 0x1.23p-19)
         worst = fmax(worst, ulps(rlm_cos_turn(x), exact_cosine(x)));
     for (int quarter = 0; quarter < 4; quarter++)
         for (int i = -2000; i < 2000; i++) {

@@ -11,6 +11,12 @@
 
 static relume_engine *engine;
 
+/* Networks that are drawn and counted: how close the counts come to the truth follows from their number. */
+static size_t draws(size_t usual)
+{
+    return check_rounds(usual, usual / 4);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -61,20 +67,21 @@ static relume_network_options network_of(const relume_dataset *dataset, const si
 static void test_first_layer_matches_one_in_n_plus_one(void **state)
 {
     (void)state;
+    size_t networks = draws(40);
     for (size_t n = 1; n <= 31; n += 5) {
         relume_dataset *dataset = half_correlated(n);
         const size_t hidden[] = {512};
         relume_network_options network = network_of(dataset, hidden, 1);
         relume_forecast forecast;
         relume_error error;
-        assert_ok(relume_forecast_count(engine, &network, 40, &forecast, &error), error);
+        assert_ok(relume_forecast_count(engine, &network, networks, &forecast, &error), error);
         /* one sample: no pair, so its correlation with itself counts, and the formula gives ½ either way */
         double truth = 1.0 / ((double)n + 1.0);
         /* moments are summed in double from exact inputs: rounding only, as in test_closed_forms.c */
         assert_true(fabs(forecast.layer[0].expected - truth) <= 1e-11);
         /* 20,480 independent units: 5 deviations of a binomial share fail once in some 2 million runs, and
          * the seeds are fixed */
-        double deviation = sqrt(truth * (1.0 - truth) / (512.0 * 40.0));
+        double deviation = sqrt(truth * (1.0 - truth) / (512.0 * (double)networks));
         if (!(fabs(forecast.layer[0].measured - truth) <= 5.0 * deviation))
             fail_msg("n = %zu: measured %g, truth %g ± %g", n, forecast.layer[0].measured, truth, deviation);
         assert_true(forecast.layer[0].least <= forecast.layer[0].measured);
@@ -123,6 +130,7 @@ static relume_dataset *cloud(double gamma, size_t n)
 static void test_clouds_match_the_form_and_the_count(void **state)
 {
     (void)state;
+    size_t networks = draws(40);
     static const double lengths[] = {0.25, 0.5, 1.0, 2.0, 4.0, 16.0};
     for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++)
         for (size_t n = 2; n <= 40; n *= 4) {
@@ -131,11 +139,11 @@ static void test_clouds_match_the_form_and_the_count(void **state)
             relume_network_options network = network_of(dataset, hidden, 1);
             relume_forecast forecast;
             relume_error error;
-            assert_ok(relume_forecast_count(engine, &network, 40, &forecast, &error), error);
+            assert_ok(relume_forecast_count(engine, &network, networks, &forecast, &error), error);
             double truth = cloud_form(lengths[k], n);
             assert_true(fabs(forecast.layer[0].expected - truth) <= 1e-10);
             assert_true(truth < 0.5);
-            double deviation = sqrt(truth * (1.0 - truth) / (512.0 * 40.0));
+            double deviation = sqrt(truth * (1.0 - truth) / (512.0 * (double)networks));
             if (!(fabs(forecast.layer[0].measured - truth) <= 5.0 * deviation))
                 fail_msg("length %g, n = %zu: measured %g, truth %g ± %g", lengths[k], n,
                          forecast.layer[0].measured, truth, deviation);
@@ -156,7 +164,7 @@ static void test_depth_matches_the_form_and_the_count(void **state)
         relume_network_options network = network_of(dataset, hidden, 2);
         relume_forecast forecast;
         relume_error error;
-        assert_ok(relume_forecast_count(engine, &network, 60, &forecast, &error), error);
+        assert_ok(relume_forecast_count(engine, &network, draws(60), &forecast, &error), error);
         double rho = lengths[k] * lengths[k] / (1.0 + lengths[k] * lengths[k]);
         double after = (sqrt(1.0 - rho * rho) + rho * (acos(-1.0) - acos(rho))) / acos(-1.0);
         double truth = cloud_form(sqrt(after / (1.0 - after)), 8);
@@ -176,7 +184,7 @@ static void test_narrow_networks_match_the_form_and_the_count(void **state)
 {
     (void)state;
     static const size_t hidden[] = {2, 2, 2, 2, 2};
-    enum { SEEDS = 4000 };
+    size_t networks = draws(4000);
     float x[] = {0.3f, -1.0f, 2.0f};
     uint32_t labels[] = {0};
     relume_matrix matrix = {
@@ -187,11 +195,11 @@ static void test_narrow_networks_match_the_form_and_the_count(void **state)
         assert_ok(relume_dataset_create(engine, "a point", &matrix, NULL, &dataset, &error), error);
         relume_network_options network = network_of(dataset, hidden, layers);
         relume_forecast forecast;
-        assert_ok(relume_forecast_count(engine, &network, SEEDS, &forecast, &error), error);
+        assert_ok(relume_forecast_count(engine, &network, networks, &forecast, &error), error);
         double truth = 1.0 - pow(0.75, (double)layers);
         assert_true(fabs(forecast.network_dead - truth) <= 1e-15);
-        double deviation = sqrt(truth * (1.0 - truth) / SEEDS);
-        assert_true(fabs((double)forecast.networks_dead / SEEDS - truth) <= 5.0 * deviation);
+        double deviation = sqrt(truth * (1.0 - truth) / (double)networks);
+        assert_true(fabs((double)forecast.networks_dead / (double)networks - truth) <= 5.0 * deviation);
         relume_forecast_deinit(&forecast);
         relume_dataset_destroy(dataset);
     }

@@ -122,7 +122,7 @@ static void check_shuffled(const relume_dataset *stays, const relume_dataset *he
     size_t samples = held->train_samples + held->test_samples;
     uint32_t *order = malloc(samples * sizeof *order);
     assert_non_null(order);
-    for (uint64_t epoch = 0; epoch < 3; epoch++)
+    for (uint64_t epoch = 0; epoch < check_rounds(3, 1); epoch++)
         for (size_t batch = 1; batch <= samples; batch = batch * 5 + 2) {
             struct rlm_rng rng = {batch, RLM_RNG_TEST, epoch};
             rlm_rng_shuffle(&rng, order, samples);

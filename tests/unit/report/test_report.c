@@ -557,7 +557,7 @@ static void test_no_memory(void **state)
     relume_report_destroy(report);
     size_t calls = memory.calls - before;
     assert_int_equal(memory.held, held);
-    for (size_t call = 1; call <= calls; call += 1 + calls / 150) {
+    for (size_t call = 1; call <= calls; call += 1 + calls / check_rounds(150, 40)) {
         memory.refuse_from = memory.calls + call;
         report = NULL;
         relume_status status = relume_report_create(poor, path, NULL, &report, &error);

@@ -497,7 +497,7 @@ static void test_shared_buffers_change_nothing(void **state)
     (void)state;
     static const size_t hidden[] = {64, 48};
     relume_engine *engine = world_engine(NULL, 1, NULL);
-    for (uint64_t seed = 1; seed <= 3; seed++) {
+    for (uint64_t seed = 1; seed <= check_rounds(3, 1); seed++) {
         char path[128];
         relume_run_options options = run_options(run_path(path, "shared"));
         options.data_options.holdout = 0.3;

@@ -70,7 +70,7 @@ static void test_stop_at_every_step(void **state)
     for (size_t v = 0; v < 5; v++) {
         relume_run_options options = variant(run_path(path, "stop"), v);
         char *expected = run_undisturbed(engine, options);
-        for (uint64_t after = 0; after < (v == 3 ? 36 : 9); after++) {
+        for (uint64_t after = 0; after < (v == 3 ? 36 : 9); after += check_rounds(1, 3)) {
             options.resume = 0;
             struct stopper stopper = {.after = after, .stop = after == 0 ? 2 : 0};
             options.news = stop_later;
@@ -169,7 +169,7 @@ static void test_killed_at_random_moments(void **state)
     char *expected = run_undisturbed(engine, options);
     struct rlm_rng rng = {11, RLM_RNG_TEST, 0};
     unsigned kills = 0;
-    for (unsigned trial = 0; trial < 15; trial++) {
+    for (unsigned trial = 0; trial < check_rounds(15, 5); trial++) {
         for (unsigned attempt = 0; attempt < 3; attempt++) /* killed up to three times in one run */
             if (train_and_kill(options, 1000 + (unsigned)rlm_rng_below(&rng, 3 * trial + attempt, 12000)))
                 break;

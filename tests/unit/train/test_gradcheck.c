@@ -46,7 +46,7 @@ static void test_random_networks(void **state)
     relume_engine *engine = world_engine(NULL, 1, NULL);
     double worst = 0;
     size_t checked = 0, left_out = 0;
-    for (uint64_t seed = 0; seed < (thorough ? 40 : 4); seed++)
+    for (uint64_t seed = 0; seed < (thorough ? 40 : check_rounds(4, 1)); seed++)
         for (size_t w = 0; w < 4; w++)
             for (int loss = 0; loss < RELUME_LOSS_COUNT; loss++)
                 for (size_t b = 0; b < 2; b++) {
