@@ -65,6 +65,8 @@ int main(int count, char **arguments)
         return 0;
     }
     printf("# seed %llu, %zu rounds\n", (unsigned long long)o.seed, o.rounds);
+    if (levels == 0)
+        printf("# skipped: kernels: this CPU can run none of the levels of this program\n");
     check_math();
     report(++number, 0, "loss", "math");
     for (size_t i = 0; i < levels * ENTRIES; i++) {
