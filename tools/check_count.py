@@ -2,7 +2,7 @@
 """Counts the tests of one Meson run: check_count.py BUILD/meson-logs/NAME.json
 
 Prints "PASSED FAILED SKIPPED" and then one line for each failure and each skip. A program that speaks TAP counts as its
-tests; any other as one. A line "# skipped: NAME: REASON" in its output makes one of its passed tests a skipped one.
+tests; any other as one. Without a test, or skipped without a reason, it has failed. A line "# skipped: NAME: REASON" in its output makes one of its passed tests a skipped one.
 """
 import json
 import re
@@ -16,8 +16,10 @@ def count(run):
     output = run.get("stdout") or ""
     result = run["result"]
     if result == "SKIP":
-        reason = re.search(r"(?:# ?SKIP|skipped:) *(.*)", output)
-        return 0, 0, 1, ["skipped: %s: %s" % (run["name"], reason.group(1) if reason else "it gives no reason")]
+        reason = re.search(r"(?:# ?SKIP|skipped:) *(.*\S)", output)
+        if not reason:
+            return 0, 1, 0, ["failed: %s: no test in it, or skipped without a reason" % run["name"]]
+        return 0, 0, 1, ["skipped: %s: %s" % (run["name"], reason.group(1))]
     lines = re.findall(r"^(ok|not ok)\b(.*)$", output, re.MULTILINE)
     if not lines:
         lines = [("ok" if result in GOOD else "not ok", " - " + run["name"])]

@@ -10,7 +10,7 @@ import sys
 try:
     import jsonschema
 except ImportError:
-    print("python3-jsonschema is not installed")
+    print("skipped: python3-jsonschema is not installed")
     sys.exit(77)
 
 SMALL = ["--data", "digits", "--hidden", "32,16", "--batch", "16", "--seconds", "0.1", "--repeats", "3"]

@@ -12,7 +12,7 @@ import tempfile
 try:
     import jsonschema
 except ImportError:
-    print("python3-jsonschema is not installed")
+    print("skipped: python3-jsonschema is not installed")
     sys.exit(77)
 
 TABLE = "a,b,y\n0.5,1,2.5\n1.5,0,0.25\n2,1,3.5\n3,2,1\n"
