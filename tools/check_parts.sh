@@ -2,22 +2,32 @@
 
 # ── builds that several parts use, once ─────────────────────────────────────────────────────────────────────────────
 
-# The release build.
+# The release build. Nothing in it gives cause for a warning, whatever the compiler.
 release=
 ready() {
     if [ -z "$release" ]; then
         release=broken
-        gate build release_build && release=ready
+        gate build release_build && gate warnings no_warnings build && release=ready
     fi
     [ $release = ready ]
 }
 
-# What the page is built and tested with, and the release program with its page in it.
+# What the page is built and tested with.
+tools=
+page_tools() {
+    if [ -z "$tools" ]; then
+        tools=broken
+        web_packages && tools=ready
+    fi
+    [ $tools = ready ]
+}
+
+# The release program with its page in it.
 page=
 with_page() {
     if [ -z "$page" ]; then
         page=broken
-        web_packages && page=ready
+        page_tools && ready && gate web-build page_build && page=ready
     fi
     [ $page = ready ]
 }
@@ -27,8 +37,10 @@ sanitized=
 with_sanitizers() {
     if [ -z "$sanitized" ]; then
         sanitized=broken
+        # -g1: lines for what is reported; the rest of the debug information takes as long as the code
         CC=clang made sanitizers build-asan -Dfuzz=true -Db_lundef=false -Db_sanitize=address,undefined \
-            -Db_ndebug=false -Dbuildtype=debug -Doptimization=1 -Dexamples=false -Dbenches=false && sanitized=ready
+            -Db_ndebug=false -Dbuildtype=debug -Doptimization=1 -Dc_args=-g1 -Dexamples=false -Dbenches=false &&
+            sanitized=ready
     fi
     [ $sanitized = ready ]
 }
@@ -36,10 +48,13 @@ with_sanitizers() {
 # ── what a gate does ────────────────────────────────────────────────────────────────────────────────────────────────
 
 small_gates() {
-    part_includes
-    part_names
-    part_format
+    timed includes
+    timed names
+    timed format
 }
+
+# no_warnings GATE: what this gate logged has no warning of a compiler.
+no_warnings() { ! grep -a -A5 'warning: ' "$logs/$1.log"; }
 
 # fuzz_run SECONDS: each target counts as one.
 fuzz_run() {
@@ -51,6 +66,7 @@ fuzz_run() {
         esac
         say fuzz "${line#ok }"
     done < <(JOBS=$jobs tools/fuzz build-asan "$1")
+    wait $! # so that its processors' time is counted
     say fuzz "all targets ($((SECONDS - began)) s)"
 }
 
@@ -90,12 +106,11 @@ web_packages() {
     if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
         gate web-node packages_install nodejs npm || return 1
     fi
-    gate web-packages packages_install chromium fonts-inter python3-jsonschema &&
-        gate web-npm npm_install && gate web-build release_again
+    gate web-packages packages_install chromium fonts-inter python3-jsonschema && gate web-npm npm_install
 }
 npm_install() { [ web/node_modules/.package-lock.json -nt web/package-lock.json ] || (cd web && npm ci); }
 # A build folder that was configured without npm's packages does not know the page yet.
-release_again() { release_build && { [ -f build/src/report/page.html ] || meson setup --reconfigure build; } && ninja -C build; }
+page_build() { { [ -f build/src/report/page.html ] || meson setup --reconfigure build; } && ninja -C build; }
 web_types() { web/node_modules/.bin/tsc --noEmit -p web; }
 
 # A wrong edge put into a copy of the tree must be found.
