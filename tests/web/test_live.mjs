@@ -3,7 +3,7 @@
 // A run is trained while its page is open. RELUME_PICTURES names a folder that receives the screenshots of the documentation.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { deflateSync } from "node:zlib";
@@ -84,7 +84,8 @@ const browser = await launch();
 await test("the page follows a run to its end, and then shows what its report shows", async () => {
   const training = start("train", "digits", "--holdout", "0.2", "--hidden", "96,96", "--epochs", "1500", "--optimizer", "sgd", "--lr", "0.9", "-o", "live", "--progress", "off");
   const gone = once(training, "exit");
-  await new Promise((done) => setTimeout(done, 1500));
+  const first = join(folder, "live", "checkpoints", "step-0.safetensors");
+  while (training.exitCode === null && !existsSync(first)) await new Promise((done) => setTimeout(done, 50));
   const { child, url } = await serve("live");
   const { page, context, seen } = await visit(browser, url);
   const step = () => page.evaluate(() => Number(document.documentElement.dataset.step ?? 0));
