@@ -10,6 +10,12 @@ static inline unsigned rlm_bits_count(uint64_t word)
     return (unsigned)__builtin_popcountll(word);
 }
 
+/* The number of the lowest set bit, from 0; `word` is not 0. */
+static inline unsigned rlm_bits_lowest(uint64_t word)
+{
+    return (unsigned)__builtin_ctzll(word);
+}
+
 /* The number of the highest set bit, from 0; `word` is not 0. */
 static inline unsigned rlm_bits_highest(uint64_t word)
 {

@@ -36,6 +36,14 @@ enum rlm_motion {
     RLM_MOTION_ENDED  /* none did, every s1 is 0 or denormal, and every parameter is above rest_limit */
 };
 
+/* How small a batch's gradients may be, other than 0. x86 is slow where numbers are denormal; who is told to
+ * look for them can go ways around them. For speed alone: no byte depends on it. */
+enum rlm_faint {
+    RLM_FAINT_NONE,
+    RLM_FAINT_SQUARES, /* their squares may be denormal */
+    RLM_FAINT_NUMBERS  /* they may be themselves */
+};
+
 /* Columns in a group of struct rlm_terms. */
 #define RLM_TERMS ((size_t)64)
 

@@ -112,7 +112,9 @@ void rlm_loss_run(struct rlm_loss_pass *loss, const struct rlm_pass *pass, const
         .dlogits = dlogits,
         .loss = loss->loss,
         .correct = loss->correct,
+        .faint = &loss->faint,
     };
+    loss->faint = RLM_FAINT_NONE;
     switch (network->loss) {
     case RELUME_LOSS_MSE:
         network->kernels->loss_mse(&arguments);

@@ -8,10 +8,11 @@
 
 struct rlm_loss_pass {
     size_t capacity;
-    uint32_t *labels; /* [capacity]; NULL without classes */
-    float *targets;   /* sample panels [batch, out_features]; NULL with softmax */
-    float *loss;      /* [capacity rounded up to 16]: of each sample of the last run */
-    uint8_t *correct; /* likewise 0 or 1; NULL without classes */
+    uint32_t *labels;     /* [capacity]; NULL without classes */
+    float *targets;       /* sample panels [batch, out_features]; NULL with softmax */
+    float *loss;          /* [capacity rounded up to 16]: of each sample of the last run */
+    uint8_t *correct;     /* likewise 0 or 1; NULL without classes */
+    enum rlm_faint faint; /* of the gradients of the last run */
     struct rlm_arena arena;
 };
 

@@ -171,6 +171,7 @@ static void layer_weights(const struct rlm_backward *backward, const struct rlm_
                       .feature_count = columns,
                       .units = kept->listed ? kept->live : NULL,
                       .skip_zeros = kept->live != NULL,
+                      .faint = backward->faint,
                       .weight_update = update->weight,
                       .bias_update = update->bias,
                       .stride = layer->stride,
@@ -204,8 +205,10 @@ static void input_range(void *context, size_t begin, size_t end)
     region->kernels->backward_input(&region->arguments, begin, end);
 }
 
-static void layer_input_gradient(const struct rlm_pass *pass, size_t index, const float *dz, float *dx)
+static void layer_input_gradient(const struct rlm_backward *backward, const struct rlm_pass *pass,
+                                 size_t index)
 {
+    const float *dz = backward->dz[index];
     const relume_network *network = pass->network;
     const struct rlm_layer *layer = &network->layers[index];
     const struct rlm_pass_layer *kept = &pass->layer[index], *below = kept - 1;
@@ -222,9 +225,10 @@ static void layer_input_gradient(const struct rlm_pass *pass, size_t index, cons
                       .units = kept->listed ? kept->live : NULL,
                       .features = below->listed ? below->live : NULL,
                       .terms = few ? &terms : NULL,
+                      .faint = backward->faint,
                       .gates = below->gates,
                       .gate_features = layer->in_features,
-                      .dx = dx},
+                      .dx = backward->dz[index - 1]},
     };
     rlm_range_run(network->engine->pool, region.arguments.in_features,
                   pass->batch * region.arguments.in_features * region.arguments.out_features, input_range,
@@ -235,7 +239,7 @@ void rlm_backward_run(struct rlm_backward *backward, const struct rlm_pass *pass
 {
     for (size_t l = pass->network->layer_count; l-- > 0;) {
         if (l > 0) /* before the update: it needs the weights of the forward pass */
-            layer_input_gradient(pass, l, backward->dz[l], backward->dz[l - 1]);
+            layer_input_gradient(backward, pass, l);
         layer_weights(backward, pass, l, backward->dz[l]);
     }
 }

@@ -22,6 +22,7 @@ struct rlm_layer_update {
 
 struct rlm_backward {
     float *dlogits;                 /* sample panels [batch, outputs]: the loss writes them here */
+    enum rlm_faint faint;           /* and tells this of them */
     struct rlm_layer_update *layer; /* [layers], set by the caller */
     /* of the first layer's units that the pass lists as dead; all the caller's */
     uint8_t *motion;       /* [units]: set to an enum rlm_motion; NULL: not wanted */

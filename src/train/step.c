@@ -293,6 +293,7 @@ static relume_status step_batch(relume_trainer *trainer, const struct rlm_batch 
     if (!trainer->pass.layer[0].listed)
         rlm_trainer_settle(trainer);
     rlm_loss_run(&trainer->loss, &trainer->pass, batch, trainer->backward.dlogits);
+    trainer->backward.faint = trainer->loss.faint;
     batch_fetch(&after, FETCH_LOSS);
     struct rlm_loss_sum sum = {0};
     if (trainer->step % trainer->steps_per_epoch != 0)

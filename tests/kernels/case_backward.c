@@ -47,8 +47,8 @@ static struct rlm_update random_update(struct random *r)
 static struct parameters parameters_take(struct random *r, size_t rows, size_t columns, size_t stride)
 {
     enum fill values = random_one_in(r, 2) ? FILL_PLAIN : random_one_in(r, 4) ? FILL_WIDE : FILL_SPARSE;
-    static const enum fill kinds[] = {FILL_PLAIN,   FILL_PLAIN,  FILL_PLAIN,
-                                      FILL_RESTING, FILL_SPARSE, FILL_SPECIAL};
+    static const enum fill kinds[] = {FILL_PLAIN, FILL_PLAIN,   FILL_PLAIN,  FILL_RESTING,
+                                      FILL_FAINT, FILL_RESTING, FILL_SPARSE, FILL_SPECIAL};
     enum fill states = kinds[random_below(r, sizeof kinds / sizeof *kinds)];
     float *second = weight_matrix(r, states, rows, columns, stride);
     for (size_t i = 0; i < rows * stride; i++)
@@ -107,6 +107,12 @@ static void still_rows(struct random *r, const struct parameters *w, const struc
     }
 }
 
+/* What to multiply numbers of a kind with. */
+static enum fill factors_of(struct random *r, enum fill fill)
+{
+    return random_one_in(r, 2) ? fill : fill == FILL_FAINT ? FILL_COARSE : FILL_PLAIN;
+}
+
 static void weights_once(const struct rlm_kernels *kernels, struct random *r, size_t batch, size_t features,
                          size_t units)
 {
@@ -115,7 +121,7 @@ static void weights_once(const struct rlm_kernels *kernels, struct random *r, si
     size_t stride = rlm_round_up(features, RLM_LANES) + RLM_LANES * random_below(r, 2), listed, columns;
     uint32_t *list = random_list(r, units, 1, &listed);
     uint32_t *feature_list = random_list(r, features, 0, &columns);
-    float *x = sample_panels(r, fill, batch, columns);
+    float *x = sample_panels(r, fill == FILL_FAINT ? FILL_COARSE : fill, batch, columns);
     float *dz = sample_panels(r, random_one_in(r, 2) ? fill : FILL_SPARSE, batch, listed);
     size_t open = 1 + random_below(r, 8); /* one in so many stays */
     for (size_t i = 0; i < sample_panels_size(batch, listed); i++)
@@ -128,6 +134,7 @@ static void weights_once(const struct rlm_kernels *kernels, struct random *r, si
         .units = list,
         .dz = dz,
         .skip_zeros = fill != FILL_SPECIAL && random_one_in(r, 2),
+        .faint = (enum rlm_faint)random_below(r, RLM_FAINT_NUMBERS + 1),
         .x_features = feature_panels(x, batch, columns),
         .features = feature_list,
         .feature_count = columns,
@@ -180,8 +187,9 @@ static void input_once(const struct rlm_kernels *kernels, struct random *r, size
         .features = feature_list,
         .gate_features = features,
         .dz = sample_panels(r, fill, batch, listed_units),
-        .weight = weight_matrix(r, random_one_in(r, 2) ? fill : FILL_PLAIN, units, features, stride),
+        .weight = weight_matrix(r, factors_of(r, fill), units, features, stride),
         .stride = stride,
+        .faint = (enum rlm_faint)random_below(r, RLM_FAINT_NUMBERS + 1),
         .gates = random_one_in(r, 4) ? NULL : gates,
     };
     if (fill != FILL_SPECIAL && random_one_in(r, 2))

@@ -18,14 +18,14 @@ static void run(const struct rlm_kernels *kernels, enum loss loss, const struct 
         kernels->loss_bce(a);
 }
 
-/* Plain logits, equal ones, and ±100 or ±1e30 among them. */
+/* Plain logits, equal ones, ±100 or ±1e30 among them, and some far below the largest. */
 static float *random_logits(struct random *r, size_t batch, size_t outputs, const char **kind)
 {
     static const float extreme[] = {100, -100, 1e30f, -1e30f, 0, -0.0f, 88.7f, -103.5f};
     enum fill fill = random_one_in(r, 4) ? FILL_SPECIAL : FILL_PLAIN;
-    size_t mode = random_below(r, 4);
+    size_t mode = random_below(r, 5);
     float *logits = sample_panels(r, fill, batch, outputs);
-    *kind = mode == 0 ? "extreme" : mode == 1 ? "equal" : mode == 2 ? "spread" : "plain";
+    *kind = mode == 0 ? "extreme" : mode == 1 ? "equal" : mode == 2 ? "spread" : mode == 3 ? "far" : "plain";
     for (size_t b = 0; b < batch; b++)
         for (size_t n = 0; n < outputs; n++) {
             float *l = logits + (b / RLM_LANES * outputs + n) * RLM_LANES + b % RLM_LANES;
@@ -35,6 +35,8 @@ static float *random_logits(struct random *r, size_t batch, size_t outputs, cons
                 *l = (float)random_below(r, 3);
             else if (mode == 2)
                 *l *= 60;
+            else if (mode == 3) /* exp is denormal for half of these, and their sum other than 1 */
+                *l = random_one_in(r, 4) ? *l : *l * 16 - 90;
         }
     return logits;
 }
@@ -45,6 +47,16 @@ static uint32_t *random_labels(struct random *r, size_t batch, size_t outputs)
     for (size_t b = 0; b < batch; b++)
         labels[b] = (uint32_t)random_below(r, outputs);
     return labels;
+}
+
+/* Whether some are so small that a kernel that looks for it has to tell: here softmax divides by the batch,
+ * up to 130, and by a sum of up to 40 after it has looked. */
+static bool any_faint(const float *dlogits, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (dlogits[i] != 0 && fabsf(dlogits[i]) < 0x1p-136F)
+            return true;
+    return false;
 }
 
 static void once(const struct rlm_kernels *kernels, struct random *r, enum loss loss, size_t batch,
@@ -69,7 +81,12 @@ static void once(const struct rlm_kernels *kernels, struct random *r, enum loss 
     a.correct = judged ? correct.want : NULL;
     run(&rlm_kernels_ref, loss, &a);
     a.dlogits = gradient ? dlogits.got : NULL, a.loss = losses.got, a.correct = judged ? correct.got : NULL;
+    enum rlm_faint faint = RLM_FAINT_NONE;
+    a.faint = random_one_in(r, 4) ? NULL : &faint;
     run(kernels, loss, &a);
+    if (gradient && loss != MSE && a.faint && faint != RLM_FAINT_NUMBERS &&
+        any_faint(dlogits.want, sample_panels_size(batch, outputs)))
+        fail("%s: denormal gradients are not told of, %s", "loss", shape);
     pair_compare(&dlogits, "loss", "dlogits", shape);
     pair_compare(&losses, "loss", "loss", shape);
     pair_compare(&correct, "loss", "correct", shape);

@@ -61,6 +61,13 @@ static float random_number(struct random *r, enum fill fill)
         float tiny = ldexpf(units, -149);
         return random_one_in(r, 3) ? random_unit(r) : random_one_in(r, 2) ? tiny : -tiny;
     }
+    case FILL_FAINT: {
+        float units = (float)random_below(r, 16), sign = random_one_in(r, 2) ? -1.0f : 1.0f;
+        float faint = sign * ldexpf(units, -150 + (int)random_below(r, 40));
+        return random_one_in(r, 4) ? random_unit(r) : random_one_in(r, 4) ? 0 : faint;
+    }
+    case FILL_COARSE:
+        return truncf(random_unit(r) * 8) / 8;
     case FILL_ZERO:
         return 0;
     default:

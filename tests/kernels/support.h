@@ -29,6 +29,9 @@ enum fill {
     FILL_HUGE,    /* sums overflow */
     FILL_SPECIAL, /* plain, with a NaN or an infinity here and there */
     FILL_RESTING, /* a third each plain, 0 and denormal or on the way there, of either sign */
+    FILL_FAINT,   /* plain, 0, and few units of some place around the last of denormal numbers: with coarse
+                     factors they come to ties, and to sums that cancel there */
+    FILL_COARSE,  /* eighths from −1 to 1 */
     FILL_KINDS
 };
 enum fill random_fill(struct random *r); /* all but ZERO */
