@@ -96,15 +96,23 @@ static inline uint64_t below_first(const struct rlm_rng *rng, uint64_t index, ui
     return rlm_rng_below(rng, index, bound);
 }
 
+/* Draws worked out one after the other, before what they say is done: neither then waits for the other. */
+enum { DRAWS = 64 };
+
 void rlm_rng_shuffle(const struct rlm_rng *rng, uint32_t *order, size_t count)
 {
     struct rlm_rng kept = *rng;
+    uint32_t other[DRAWS];
     for (size_t i = 0; i < count; i++)
         order[i] = (uint32_t)i;
-    for (size_t i = count; i-- > 1;) {
-        size_t other = (size_t)below_first(&kept, i, (uint64_t)i + 1);
-        uint32_t held = order[i];
-        order[i] = order[other];
-        order[other] = held;
+    for (size_t left = count, some; left > 1; left -= some) {
+        some = left - 1 < DRAWS ? left - 1 : DRAWS;
+        for (size_t k = 0; k < some; k++)
+            other[k] = (uint32_t)below_first(&kept, left - 1 - k, left - k);
+        for (size_t k = 0; k < some; k++) {
+            uint32_t held = order[left - 1 - k];
+            order[left - 1 - k] = order[other[k]];
+            order[other[k]] = held;
+        }
     }
 }

@@ -290,20 +290,25 @@ static relume_status batch_pack(struct rlm_pass *pass, const struct rlm_batch *b
     return RELUME_OK;
 }
 
-void rlm_batch_fetch(const struct rlm_batch *batch, size_t part, size_t parts)
+/* Asks for a row's lines, and for its label. */
+static inline void row_fetch(const relume_dataset *dataset, size_t place, size_t bytes)
+{
+    const char *row = (const char *)dataset->x + place * bytes, *end = row + bytes;
+    for (row -= (uintptr_t)row % CACHE_LINE; row < end; row += CACHE_LINE)
+        __builtin_prefetch(row, 0, 2); /* the second level: 2 % faster than the first */
+    if (dataset->labels)
+        __builtin_prefetch(dataset->labels + place);
+}
+
+void rlm_batch_fetch(const struct rlm_batch *batch, size_t begin, size_t end)
 {
     const relume_dataset *dataset = batch->dataset;
     size_t bytes = rlm_dataset_row_bytes(dataset);
-    if (dataset->reader || bytes > FETCH_MOST / batch->count) /* a reader has been told */
+    if (dataset->reader ||
+        bytes * batch->count > FETCH_MOST) /* a reader has been told; else all are in memory */
         return;
-    for (size_t i = batch->count * part / parts; i < batch->count * (part + 1) / parts; i++) {
-        size_t place = batch->index ? batch->index[i] : batch->first + i;
-        const char *row = (const char *)dataset->x + place * bytes, *end = row + bytes;
-        for (row -= (uintptr_t)row % CACHE_LINE; row < end; row += CACHE_LINE)
-            __builtin_prefetch(row, 0, 2); /* the second level: 2 % faster than the first */
-        if (dataset->labels)
-            __builtin_prefetch(dataset->labels + place);
-    }
+    for (size_t i = begin; i < end; i++)
+        row_fetch(dataset, batch->index ? batch->index[i] : batch->first + i, bytes);
 }
 
 /* Lists cost little beside what they save: the sums of forward and dW are as fast with a list of all units as

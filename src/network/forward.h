@@ -122,10 +122,10 @@ const float *rlm_pass_features(const struct rlm_pass *pass, size_t layer, const 
  * first sample; or when rows could not be read. Allocates nothing. */
 bool rlm_pass_run(struct rlm_pass *pass, const struct rlm_batch *batch, struct rlm_fault *fault);
 
-/* Asks for the rows of part `part` of `parts` of a batch that is to be run later: they lie anywhere in the
- * dataset, and have come to the cache by then. A core waits once it has asked for some 16 lines that have not
- * come yet: so not for all of them in one go. */
-void rlm_batch_fetch(const struct rlm_batch *batch, size_t part, size_t parts);
+/* Asks for samples begin … end−1 of a batch that is to be run later: their rows lie anywhere in the dataset,
+ * and have come to the cache by then. A core waits once it has asked for some 16 lines that have not come
+ * yet: so not for all of them in one go. */
+void rlm_batch_fetch(const struct rlm_batch *batch, size_t begin, size_t end);
 
 /* A batch size that suits a pass over a whole split: enough to fill the vector lanes and reuse the weights,
  * small enough for the caches. */

@@ -78,6 +78,14 @@ static size_t batch_row(const struct rlm_batch *batch, size_t place)
     return batch->index ? batch->index[place] : batch->first + place;
 }
 
+static void labels_fetch(uint32_t *restrict labels, const struct rlm_batch *batch)
+{
+    const uint32_t *restrict from = batch->dataset->labels, *restrict index = batch->index;
+    size_t first = batch->first, count = batch->count;
+    for (size_t b = 0; b < count; b++)
+        labels[b] = from[index ? index[b] : first + b];
+}
+
 static void targets_fetch(struct rlm_loss_pass *loss, const struct rlm_batch *batch, size_t outputs)
 {
     const relume_dataset *dataset = batch->dataset;
@@ -99,8 +107,8 @@ void rlm_loss_run(struct rlm_loss_pass *loss, const struct rlm_pass *pass, const
 {
     const relume_network *network = pass->network;
     size_t outputs = relume_network_get_out_features(network);
-    for (size_t b = 0; loss->labels && b < batch->count; b++)
-        loss->labels[b] = batch->dataset->labels[batch_row(batch, b)];
+    if (loss->labels)
+        labels_fetch(loss->labels, batch);
     if (loss->targets)
         targets_fetch(loss, batch, outputs);
     struct rlm_loss arguments = {
@@ -129,11 +137,15 @@ void rlm_loss_run(struct rlm_loss_pass *loss, const struct rlm_pass *pass, const
 
 void rlm_loss_add(const struct rlm_loss_pass *loss, size_t count, struct rlm_loss_sum *sum)
 {
-    for (size_t b = 0; b < count; b++) {
-        sum->loss += (double)loss->loss[b];
-        sum->correct += loss->correct ? loss->correct[b] : 0;
-    }
-    sum->samples += count;
+    struct rlm_loss_sum so_far = *sum;
+    const float *values = loss->loss;
+    const uint8_t *correct = loss->correct;
+    for (size_t b = 0; b < count; b++)
+        so_far.loss += (double)values[b];
+    for (size_t b = 0; correct && b < count; b++)
+        so_far.correct += correct[b];
+    so_far.samples += count;
+    *sum = so_far;
 }
 
 double rlm_loss_mean(const struct rlm_loss_sum *sum)

@@ -38,10 +38,27 @@ static struct rlm_batch batch_at(const relume_trainer *trainer, size_t begin)
     };
 }
 
-static struct rlm_batch batch_next(relume_trainer *trainer)
+/* The next step's epoch, and its number in that, both from 0. A division takes a small net 1 % of a step: it
+ * is done once. */
+struct moment {
+    uint64_t epoch, step;
+};
+
+static struct moment moment_now(const relume_trainer *trainer)
 {
-    order_prepare(trainer, trainer->step / trainer->steps_per_epoch);
-    return batch_at(trainer, (size_t)(trainer->step % trainer->steps_per_epoch) * trainer->batch_size);
+    uint64_t epoch = trainer->step / trainer->steps_per_epoch;
+    return (struct moment){epoch, trainer->step - epoch * trainer->steps_per_epoch};
+}
+
+static bool epoch_ends(const relume_trainer *trainer, const struct moment *now)
+{
+    return now->step + 1 == trainer->steps_per_epoch;
+}
+
+static struct rlm_batch batch_next(relume_trainer *trainer, const struct moment *now)
+{
+    order_prepare(trainer, now->epoch);
+    return batch_at(trainer, (size_t)now->step * trainer->batch_size);
 }
 
 /* Where in a step the next batch is asked for. */
@@ -49,23 +66,23 @@ enum fetch { FETCH_FIRST, FETCH_FORWARD, FETCH_LOSS, FETCH_BACKWARD, FETCHES };
 
 /* The batch after this one, which is asked for while this one is worked on; of another epoch there is no
  * order yet: then of no samples. */
-static struct rlm_batch batch_after(const relume_trainer *trainer)
+static struct rlm_batch batch_after(const relume_trainer *trainer, const struct moment *now)
 {
-    uint64_t place = trainer->step % trainer->steps_per_epoch + 1;
-    if (place == trainer->steps_per_epoch)
+    if (epoch_ends(trainer, now))
         return (struct rlm_batch){.dataset = trainer->dataset};
-    return batch_at(trainer, (size_t)place * trainer->batch_size);
+    return batch_at(trainer, (size_t)(now->step + 1) * trainer->batch_size);
 }
 
 static void batch_fetch(const struct rlm_batch *after, enum fetch part)
 {
     if (after->count > 0)
-        rlm_batch_fetch(after, part, FETCHES);
+        rlm_batch_fetch(after, after->count * part / FETCHES, after->count * (part + 1) / FETCHES);
 }
 
 struct rlm_batch rlm_trainer_get_batch(relume_trainer *trainer)
 {
-    return batch_next(trainer);
+    struct moment now = moment_now(trainer);
+    return batch_next(trainer, &now);
 }
 
 /* ---- divergence ---- */
@@ -253,24 +270,24 @@ static relume_status backward_clipped(relume_trainer *trainer, relume_error *err
 
 /* What the step just done tells of units at rest. A clipped gradient is applied to all rows at once, so then
  * only plain SGD is known to leave one alone. */
-static void rest_note(relume_trainer *trainer)
+static void rest_note(relume_trainer *trainer, const struct moment *now)
 {
     const struct rlm_layer_update *update = &trainer->backward.layer[0];
     bool still = rlm_update_is_still(&update->weight) && rlm_update_is_still(&update->bias);
     if (trainer->gradients)
         memset(trainer->rest.motion, RLM_MOTION_MOVED, trainer->rest.units);
     rlm_rest_note(&trainer->rest, &trainer->pass, trainer->step, still);
-    if (trainer->step % trainer->steps_per_epoch == 0 && trainer->step >= trainer->steps_per_epoch)
+    if (epoch_ends(trainer, now))
         rlm_rest_note_epoch(&trainer->rest, &trainer->pass, trainer->step - trainer->steps_per_epoch + 1);
 }
 
-static void observer_tell(const relume_trainer *trainer, size_t batch)
+static void observer_tell(const relume_trainer *trainer, const struct moment *now, size_t batch)
 {
     if (!trainer->observer.stepped)
         return;
     struct rlm_step_view view = {
         .step = trainer->step,
-        .epoch = (trainer->step - 1) / trainer->steps_per_epoch + 1,
+        .epoch = now->epoch + 1,
         .batch = batch,
         .layers = trainer->network->layer_count - 1,
         .layer = trainer->views,
@@ -278,13 +295,14 @@ static void observer_tell(const relume_trainer *trainer, size_t batch)
     trainer->observer.stepped(trainer->observer.user, &view);
 }
 
-static relume_status step_batch(relume_trainer *trainer, const struct rlm_batch *batch, relume_error *error)
+static relume_status step_batch(relume_trainer *trainer, const struct moment *now,
+                                const struct rlm_batch *batch, relume_error *error)
 {
     struct rlm_fault fault;
     if (trainer->lent && trainer->rest.units > 0)
         rlm_rest_put_back(&trainer->rest, &trainer->pass);
     trainer->lent = false;
-    struct rlm_batch after = batch_after(trainer);
+    struct rlm_batch after = batch_after(trainer, now);
     batch_fetch(&after, FETCH_FIRST);
     if (!rlm_pass_run(&trainer->pass, batch, &fault))
         return fault.reading != RELUME_OK ? rlm_fault_report(&fault, trainer->network, "", error)
@@ -296,7 +314,7 @@ static relume_status step_batch(relume_trainer *trainer, const struct rlm_batch 
     trainer->backward.faint = trainer->loss.faint;
     batch_fetch(&after, FETCH_LOSS);
     struct rlm_loss_sum sum = {0};
-    if (trainer->step % trainer->steps_per_epoch != 0)
+    if (now->step != 0)
         sum = trainer->epoch_sum;
     rlm_loss_add(&trainer->loss, batch->count, &sum);
     if (!isfinite(sum.loss))
@@ -318,12 +336,13 @@ static relume_status step_batch(relume_trainer *trainer, const struct rlm_batch 
 #define CLOCK_SHORT 20e-6
 #define CLOCK_EPOCH 256
 
-static relume_status step_timed(relume_trainer *trainer, const struct rlm_batch *batch, relume_error *error)
+static relume_status step_timed(relume_trainer *trainer, const struct moment *now,
+                                const struct rlm_batch *batch, relume_error *error)
 {
     if (++trainer->untimed < trainer->timed_every)
-        return step_batch(trainer, batch, error);
+        return step_batch(trainer, now, batch, error);
     double begin = rlm_clock_now();
-    relume_status status = step_batch(trainer, batch, error);
+    relume_status status = step_batch(trainer, now, batch, error);
     double spent = rlm_clock_now() - begin;
     trainer->step_seconds += spent * trainer->untimed;
     trainer->untimed = 0;
@@ -338,15 +357,16 @@ relume_status relume_trainer_step(relume_trainer *trainer, relume_error *error)
         return rlm_error_set(error, RELUME_USAGE, "all %llu steps of this training are done",
                              (unsigned long long)trainer->steps);
     }
-    struct rlm_batch batch = batch_next(trainer);
-    RLM_TRY(step_timed(trainer, &batch, error));
+    struct moment now = moment_now(trainer);
+    struct rlm_batch batch = batch_next(trainer, &now);
+    RLM_TRY(step_timed(trainer, &now, &batch, error));
     trainer->step++;
     trainer->samples += batch.count;
     if (trainer->backward.stride)
         trainer->backward.stride->known = true;
-    observer_tell(trainer, batch.count);
+    observer_tell(trainer, &now, batch.count);
     if (trainer->rest.units > 0)
-        rest_note(trainer);
+        rest_note(trainer, &now);
     return RELUME_OK;
 }
 
