@@ -102,7 +102,7 @@ enum { DRAWS = 64 };
 void rlm_rng_shuffle(const struct rlm_rng *rng, uint32_t *order, size_t count)
 {
     struct rlm_rng kept = *rng;
-    uint32_t other[DRAWS];
+    uint32_t other[DRAWS] = {0};
     for (size_t i = 0; i < count; i++)
         order[i] = (uint32_t)i;
     for (size_t left = count, some; left > 1; left -= some) {
