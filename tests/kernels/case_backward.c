@@ -1,6 +1,7 @@
 /* backward_weights and backward_input against the reference, with every kind of update. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "kernels/levels.h"
 #include "support.h"
@@ -248,6 +249,88 @@ static void few_terms_shapes(const struct rlm_kernels *kernels, struct random *r
                      units[random_below(r, sizeof units / sizeof *units)]);
 }
 
+/* ---- roots ----
+ *
+ * Some roots of Adam are worked out by multiply-adds (simd/update.inc). Rows without a gradient, whose
+ * moments the update leaves as they are, show them: from w = 0 and s1 = 1 the parameter becomes
+ * 1 / (√s2 + epsilon), and with an epsilon of −1 and s2 from 1 to 4 no two neighbouring roots give the same.
+ */
+
+#define ROOT_ROWS ((size_t)64)
+#define ROOT_COLUMNS ((size_t)256)
+#define ROOT_BATCH ((size_t)32)
+
+struct roots {
+    struct rlm_backward_weights arguments;
+    const struct rlm_kernels *kernels;
+    float *weight, *s1, *s2;
+};
+
+static uint32_t bits_of(float a)
+{
+    uint32_t bits;
+    memcpy(&bits, &a, sizeof bits);
+    return bits;
+}
+
+/* The numbers with the patterns first, first + step, …, each in vectors of either parity. */
+static void roots_once(struct roots *r, uint32_t first, uint32_t step, float epsilon)
+{
+    for (size_t i = 0; i < ROOT_ROWS * ROOT_COLUMNS; i++) {
+        uint32_t bits = first + (uint32_t)(i / 32 * 16 + i % 16) * step;
+        memcpy(&r->s2[i], &bits, sizeof bits);
+        r->s1[i] = 1;
+        r->weight[i] = 0;
+    }
+    r->arguments.weight_update.epsilon = epsilon;
+    r->kernels->backward_weights(&r->arguments, 0, ROOT_ROWS);
+    for (size_t i = 0; i < ROOT_ROWS * ROOT_COLUMNS; i++) {
+        float want = 1 / (sqrtf(r->s2[i]) + epsilon);
+        if (bits_of(want) != bits_of(r->weight[i])) {
+            fail("backward_weights: s2 %a gives %a, not %a", (double)r->s2[i], (double)r->weight[i],
+                 (double)want);
+            return;
+        }
+    }
+}
+
+static void roots_all(const struct rlm_kernels *kernels)
+{
+    struct random unused = {0};
+    static const uint32_t one = 0x3f800000, four = 0x40800000, infinity = 0x7f800000,
+                          each = ROOT_ROWS * ROOT_COLUMNS / 2;
+    struct roots r = {.kernels = kernels,
+                      .weight = buffer_take(ROOT_ROWS * ROOT_COLUMNS, sizeof(float)),
+                      .s1 = buffer_take(ROOT_ROWS * ROOT_COLUMNS, sizeof(float)),
+                      .s2 = buffer_take(ROOT_ROWS * ROOT_COLUMNS, sizeof(float))};
+    r.arguments = (struct rlm_backward_weights){
+        .batch = ROOT_BATCH,
+        .in_features = ROOT_COLUMNS,
+        .out_features = ROOT_ROWS,
+        .feature_count = ROOT_COLUMNS,
+        .stride = ROOT_COLUMNS,
+        .skip_zeros = true,
+        .dz = sample_panels(&unused, FILL_ZERO, ROOT_BATCH, ROOT_ROWS),
+        .x_features = sample_panels(&unused, FILL_ZERO, ROOT_BATCH, ROOT_COLUMNS),
+        .weight_update =
+            {.kind = RLM_UPDATE_ADAM, .beta1 = 1, .beta2 = 1, .step_size = -1, .root_correction = 1},
+        .bias_update = {.kind = RLM_UPDATE_SGD},
+        .weight = r.weight,
+        .weight_s1 = r.s1,
+        .weight_s2 = r.s2,
+        .bias = buffer_take(ROOT_ROWS, sizeof(float)),
+    };
+    /* the other levels ask their CPU: there some numbers are enough */
+    uint32_t step = strcmp(kernels->name, "avx512") == 0 ? 1 : 257;
+    for (uint32_t bits = one; bits < four; bits += each * step)
+        roots_once(&r, bits, step, -1);
+    roots_once(&r, 0, infinity / (each - 1), 0);
+    roots_once(&r, infinity - each + 1, 1, 0);
+    roots_once(&r, bits_of(0x1p-100F) - each / 2, 1, 0);
+    roots_once(&r, bits_of(0x1p126F) - each / 2, 1, 0);
+    buffers_release();
+}
+
 /* One panel of samples, which has tiles of its own: under plain SGD for features that fill a tile. */
 static void small_shapes(const struct rlm_kernels *kernels, struct random *r,
                          void (*once)(const struct rlm_kernels *, struct random *, size_t, size_t, size_t))
@@ -264,6 +347,7 @@ void check_backward_weights(const struct rlm_kernels *kernels, struct random *r,
     shapes(kernels, r, rounds, weights_once);
     deferred_shapes(kernels, r);
     few_terms_shapes(kernels, r);
+    roots_all(kernels);
     small_shapes(kernels, r, weights_once);
     for (size_t i = 0; i < 40 + rounds; i++)
         weights_once(kernels, r, 0, random_dimension(r, 600), 1 + random_below(r, 40));

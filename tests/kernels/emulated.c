@@ -9,6 +9,7 @@
 #error "needs -mavx2 -mfma"
 #endif
 
+#include <math.h>
 #include <string.h>
 
 #include "support.h"
@@ -64,6 +65,35 @@ static inline __mmask16 emulated_fpclass_ps_mask(__m512 a, int classes)
     return mask;
 }
 
+static inline __mmask16 emulated_cmpgt_epu32_mask(__m512i a, __m512i b)
+{
+    uint32_t left[16], right[16];
+    __mmask16 mask = 0;
+    memcpy(left, &a, sizeof left);
+    memcpy(right, &b, sizeof right);
+    for (unsigned i = 0; i < 16; i++)
+        mask |= (__mmask16)(left[i] > right[i] ? 1u << i : 0);
+    return mask;
+}
+
+static inline __m512 emulated_fnmadd_ps(__m512 a, __m512 b, __m512 c)
+{
+    return _mm512_fmadd_ps(_mm512_sub_ps(_mm512_set1_ps(-0.0F), a), b, c);
+}
+
+/* Off by almost as much as the instruction may be, above or below by the last bit of the number. */
+static inline __m512 emulated_rsqrt14_ps(__m512 a)
+{
+    float numbers[16];
+    memcpy(numbers, &a, sizeof numbers);
+    for (unsigned i = 0; i < 16; i++) {
+        uint32_t bits;
+        memcpy(&bits, &numbers[i], sizeof bits);
+        numbers[i] = 1 / sqrtf(numbers[i]) * (1 + (bits & 1 ? 0x0.fffp-14F : -0x0.fffp-14F));
+    }
+    return _mm512_loadu_ps(numbers);
+}
+
 #undef _mm512_shuffle_f32x4 /* has a stand-in, but not under this name */
 #define _mm512_shuffle_f32x4 simde_mm512_shuffle_f32x4
 #define _mm512_cvtepu8_epi32 emulated_cvtepu8_epi32
@@ -71,6 +101,12 @@ static inline __mmask16 emulated_fpclass_ps_mask(__m512 a, int classes)
 #define _mm512_cvtepi32_epi8 emulated_cvtepi32_epi8
 #define _mm512_cvtps_pd emulated_cvtps_pd
 #define _mm512_testn_epi32_mask emulated_testn_epi32_mask
+#undef _mm512_cmpgt_epu32_mask
+#define _mm512_cmpgt_epu32_mask emulated_cmpgt_epu32_mask
+#undef _mm512_fnmadd_ps /* rounds twice */
+#define _mm512_fnmadd_ps emulated_fnmadd_ps
+#undef _mm512_rsqrt14_ps
+#define _mm512_rsqrt14_ps emulated_rsqrt14_ps
 #undef _mm512_fpclass_ps_mask /* a macro of Clang's own header */
 #define _mm512_fpclass_ps_mask emulated_fpclass_ps_mask
 

@@ -152,6 +152,23 @@ static inline mask v_fading(vec a)
     return _mm512_fpclass_ps_mask(a, 0x24); /* denormal, or −0 */
 }
 
+#define SIMD_ROOT_GUESS
+
+static inline vec v_root_guess(vec a)
+{
+    return _mm512_rsqrt14_ps(a);
+}
+
+static inline vec v_fnma(vec a, vec b, vec c)
+{
+    return _mm512_fnmadd_ps(a, b, c);
+}
+
+static inline mask v_bits_above(vec a, vec b)
+{
+    return _mm512_cmpgt_epu32_mask(_mm512_castps_si512(a), _mm512_castps_si512(b));
+}
+
 static inline unsigned m_bits(mask m)
 {
     return m;
