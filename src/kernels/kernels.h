@@ -47,6 +47,9 @@ enum rlm_faint {
 /* Columns in a group of struct rlm_terms. */
 #define RLM_TERMS ((size_t)64)
 
+/* The largest batch whose samples backward_weights takes from lists by features. */
+#define RLM_TERMS_BATCH ((size_t)256)
+
 /* The terms of a batch matrix a[B, F] that are not 0, sample by sample, in groups of 64 columns: sample b has
  * count[g · B16 + b] of them in group g. Their values and their places in the group, ascending, are at
  * [(g · B16 + b) · 64]; what follows them there means nothing. B16 is B rounded up to 16. */

@@ -51,6 +51,7 @@ struct rlm_pass {
                                       rlm_pass_holds_dz */
     size_t copies;                 /* of it, one a thread where that pays, else 1 */
     size_t copy_elements;          /* from one copy to the next */
+    size_t x_open;                 /* numbers of it that are not 0, by estimate; 0: not looked at */
     struct rlm_terms terms;        /* the memory of network/terms.h; with RLM_PASS_LIVE */
     float *features;               /* of rlm_pass_features: the memory of terms.value, where there is one */
     struct rlm_pass_layer *layer;  /* [layers of the network] */

@@ -13,7 +13,16 @@
 #define BACKWARD_PERCENT 56
 #define FORWARD_PERCENT 53
 #define FORWARD_SAMPLES 15
+#define WEIGHTS_PERCENT 57
+#define WEIGHTS_LESS 12 /* than that, and than gates: x is listed, dz and the sums are turned */
+#define WEIGHTS_BATCH 64
 #define FORWARD_BATCH 64 /* below, so few may be other than 0 that it is not worth looking */
+
+/* Whether features may be listed at all: for shorter batches lists are too short. */
+static bool weights_large_enough(const struct rlm_pass *pass)
+{
+    return pass->capacity >= (pass->eager ? LEAST_BATCH : WEIGHTS_BATCH) && pass->capacity <= RLM_TERMS_BATCH;
+}
 
 void rlm_terms_layout(struct rlm_arena *arena, struct rlm_pass *pass)
 {
@@ -21,9 +30,12 @@ void rlm_terms_layout(struct rlm_arena *arena, struct rlm_pass *pass)
     size_t widest = network->layers[0].in_features, rows = 0;
     for (size_t l = 0; l + 1 < network->layer_count; l++)
         widest = rlm_size_max(widest, network->layers[l].out_features);
-    if (pass->capacity > SIZE_MAX - RLM_LANES ||
+    if (pass->capacity > SIZE_MAX - RLM_LANES || widest > SIZE_MAX - RLM_LANES ||
         !rlm_size_multiply(rlm_round_up(pass->capacity, RLM_LANES), rlm_divide_up(widest, RLM_TERMS), &rows))
         arena->overflow = true;
+    else if (weights_large_enough(pass))
+        rows = rlm_size_max(rows, rlm_round_up(network->layers[0].in_features, RLM_LANES) *
+                                      rlm_divide_up(pass->capacity, RLM_TERMS));
     pass->terms.value = rlm_arena_take(arena, rows, RLM_TERMS * sizeof *pass->terms.value);
     pass->terms.place = rlm_arena_take(arena, rows, RLM_TERMS);
     pass->terms.count = rlm_arena_take(arena, rows, 1);
@@ -40,15 +52,17 @@ static void terms_range(void *context, size_t begin, size_t end)
     region->kernels->terms(&region->arguments, begin / RLM_LANES, rlm_divide_up(end, RLM_LANES));
 }
 
-static void terms_list(const struct rlm_pass *pass, const float *in, size_t columns, struct rlm_terms *terms)
+/* Lists the panels `in` of a matrix [rows, columns]. */
+static void terms_list(const struct rlm_pass *pass, const float *in, size_t rows, size_t columns,
+                       struct rlm_terms *terms)
 {
     *terms = pass->terms;
-    terms->batch = pass->batch;
+    terms->batch = rows;
     terms->columns = columns;
     terms->in = in;
     struct terms_region region = {pass->network->kernels, *terms};
     /* a number costs some eight multiply-adds: turned, written, counted */
-    rlm_range_run(pass->network->engine->pool, pass->batch, pass->batch * columns * 8, terms_range, &region);
+    rlm_range_run(pass->network->engine->pool, rows, rows * columns * 8, terms_range, &region);
 }
 
 /* How many numbers of the packed batch are not 0, going by its first panel. */
@@ -69,23 +83,25 @@ static bool large_enough(const struct rlm_pass *pass, const struct rlm_layer *la
 }
 
 /* What the layer's sums would go over otherwise: `inputs` of in_features. */
-static bool forward_pays(const struct rlm_pass *pass, size_t layer, const struct rlm_layer *of)
+static bool forward_pays(struct rlm_pass *pass, size_t layer, const struct rlm_layer *of)
 {
     const struct rlm_pass_layer *below = layer > 0 ? &pass->layer[layer - 1] : NULL;
     size_t inputs = below && below->listed ? below->live_count : of->in_features;
     if (!large_enough(pass, of) || pass->capacity < FORWARD_BATCH)
         return false;
-    size_t open = below ? below->open : packed_open(pass), turned = FORWARD_SAMPLES * of->in_features;
+    if (!below)
+        pass->x_open = packed_open(pass);
+    size_t open = below ? below->open : pass->x_open, turned = FORWARD_SAMPLES * of->in_features;
     return open * 100 / pass->batch * pass->capacity + turned * 100 <=
            inputs * pass->capacity * FORWARD_PERCENT;
 }
 
-bool rlm_terms_forward(const struct rlm_pass *pass, size_t layer, struct rlm_terms *terms)
+bool rlm_terms_forward(struct rlm_pass *pass, size_t layer, struct rlm_terms *terms)
 {
     const struct rlm_layer *of = &pass->network->layers[layer];
     bool pays = pass->eager || forward_pays(pass, layer, of);
     if (pays)
-        terms_list(pass, rlm_pass_input(pass, layer), of->in_features, terms);
+        terms_list(pass, rlm_pass_input(pass, layer), pass->batch, of->in_features, terms);
     return pays;
 }
 
@@ -97,6 +113,27 @@ bool rlm_terms_backward(const struct rlm_pass *pass, size_t layer, const float *
     bool pays =
         pass->eager || (large_enough(pass, of) && kept->open * 100 <= pass->batch * units * BACKWARD_PERCENT);
     if (pays)
-        terms_list(pass, dz, units, terms);
+        terms_list(pass, dz, pass->batch, units, terms);
+    return pays;
+}
+
+/* The numbers of x that are not 0 against the open gates, whose lists are the other way. */
+static bool weights_pay(const struct rlm_pass *pass, const struct rlm_layer *of)
+{
+    const struct rlm_pass_layer *kept = &pass->layer[0];
+    size_t units = kept->listed ? kept->live_count : of->out_features;
+    if (!large_enough(pass, of) || pass->x_open == 0 || units == 0)
+        return false;
+    size_t percent = pass->x_open * 100 / (pass->batch * of->in_features);
+    size_t gates = kept->open * 100 / (pass->batch * units);
+    return percent + WEIGHTS_LESS <= rlm_size_min(gates, WEIGHTS_PERCENT);
+}
+
+bool rlm_terms_weights(const struct rlm_pass *pass, struct rlm_terms *terms)
+{
+    const struct rlm_layer *of = &pass->network->layers[0];
+    bool pays = weights_large_enough(pass) && (pass->eager || weights_pay(pass, of));
+    if (pays)
+        terms_list(pass, pass->x_features, of->in_features, rlm_round_up(pass->batch, RLM_LANES), terms);
     return pays;
 }

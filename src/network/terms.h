@@ -13,10 +13,13 @@ void rlm_terms_layout(struct rlm_arena *arena, struct rlm_pass *pass);
 
 /* Lists what layer `layer` of the batch takes in, for its own sums. False where that does not pay. The lists
  * hold until others are made. */
-bool rlm_terms_forward(const struct rlm_pass *pass, size_t layer, struct rlm_terms *terms);
+bool rlm_terms_forward(struct rlm_pass *pass, size_t layer, struct rlm_terms *terms);
 
 /* Lists hidden layer `layer`'s gradients dz, sample panels [batch, its live units where it is listed, or all
  * units], for dX. False where that does not pay. */
 bool rlm_terms_backward(const struct rlm_pass *pass, size_t layer, const float *dz, struct rlm_terms *terms);
+
+/* Lists the packed batch by features, for the first layer's dW. False where that does not pay. */
+bool rlm_terms_weights(const struct rlm_pass *pass, struct rlm_terms *terms);
 
 #endif

@@ -160,6 +160,8 @@ static void layer_weights(const struct rlm_backward *backward, const struct rlm_
     const struct rlm_layer_update *update = &backward->layer[index];
     const uint32_t *features = below ? features_list(pass, below, layer->in_features) : NULL;
     size_t columns = features ? below->live_count : layer->in_features;
+    struct rlm_terms terms;
+    bool few = kept->live && !below && rlm_terms_weights(pass, &terms);
     struct weights_region region = {
         .kernels = network->kernels,
         .arguments = {.batch = pass->batch,
@@ -169,6 +171,7 @@ static void layer_weights(const struct rlm_backward *backward, const struct rlm_
                       .x_features = rlm_pass_features(pass, index, features, columns),
                       .features = features,
                       .feature_count = columns,
+                      .terms = few ? &terms : NULL,
                       .units = kept->listed ? kept->live : NULL,
                       .skip_zeros = kept->live != NULL,
                       .faint = backward->faint,

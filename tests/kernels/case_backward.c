@@ -146,8 +146,12 @@ static void weights_once(const struct rlm_kernels *kernels, struct random *r, si
                       : random_one_in(r, 2) ? 0
                                             : 0x1p-20F,
     };
-    snprintf(shape, sizeof shape, "batch %zu, in %zu of %zu, out %zu of %zu, fill %d, updates %d %d", batch,
-             columns, features, listed, units, (int)fill, (int)a.weight_update.kind, (int)a.bias_update.kind);
+    if (batch > 0 && !feature_list && random_one_in(r, 2))
+        a.terms = terms_of(a.x_features, features, rlm_round_up(batch, RLM_LANES));
+    snprintf(shape, sizeof shape,
+             "batch %zu, in %zu of %zu, out %zu of %zu, fill %d, updates %d %d, terms %d", batch, columns,
+             features, listed, units, (int)fill, (int)a.weight_update.kind, (int)a.bias_update.kind,
+             a.terms != NULL);
     struct parameters w = parameters_take(r, units, features, stride),
                       b = parameters_take(r, 1, units, units);
     struct pair motion = pair_of(NULL, units, sizeof(uint8_t));
