@@ -13,32 +13,17 @@
 #define BACKWARD_PERCENT 56
 #define FORWARD_PERCENT 53
 #define FORWARD_SAMPLES 15
-#define WEIGHTS_PERCENT 57
-#define WEIGHTS_LESS 12 /* than that, and than gates: x is listed, dz and the sums are turned */
-#define WEIGHTS_BATCH 64
 #define FORWARD_BATCH 64 /* below, so few may be other than 0 that it is not worth looking */
+
+/* dW by features: x is to have so many percent fewer than that, and than the gates. */
+#define WEIGHTS_PERCENT 57
+#define WEIGHTS_LESS 12
+#define WEIGHTS_BATCH 64
 
 /* Whether features may be listed at all: for shorter batches lists are too short. */
 static bool weights_large_enough(const struct rlm_pass *pass)
 {
     return pass->capacity >= (pass->eager ? LEAST_BATCH : WEIGHTS_BATCH) && pass->capacity <= RLM_TERMS_BATCH;
-}
-
-void rlm_terms_layout(struct rlm_arena *arena, struct rlm_pass *pass)
-{
-    const relume_network *network = pass->network;
-    size_t widest = network->layers[0].in_features, rows = 0;
-    for (size_t l = 0; l + 1 < network->layer_count; l++)
-        widest = rlm_size_max(widest, network->layers[l].out_features);
-    if (pass->capacity > SIZE_MAX - RLM_LANES || widest > SIZE_MAX - RLM_LANES ||
-        !rlm_size_multiply(rlm_round_up(pass->capacity, RLM_LANES), rlm_divide_up(widest, RLM_TERMS), &rows))
-        arena->overflow = true;
-    else if (weights_large_enough(pass))
-        rows = rlm_size_max(rows, rlm_round_up(network->layers[0].in_features, RLM_LANES) *
-                                      rlm_divide_up(pass->capacity, RLM_TERMS));
-    pass->terms.value = rlm_arena_take(arena, rows, RLM_TERMS * sizeof *pass->terms.value);
-    pass->terms.place = rlm_arena_take(arena, rows, RLM_TERMS);
-    pass->terms.count = rlm_arena_take(arena, rows, 1);
 }
 
 struct terms_region {

@@ -5,11 +5,7 @@
 #ifndef RLM_NETWORK_TERMS_H
 #define RLM_NETWORK_TERMS_H
 
-#include "base/arena.h"
-#include "network/forward.h"
-
-/* Takes the memory of pass->terms, or counts it. */
-void rlm_terms_layout(struct rlm_arena *arena, struct rlm_pass *pass);
+#include "network/pass.h"
 
 /* Lists what layer `layer` of the batch takes in, for its own sums. False where that does not pay. The lists
  * hold until others are made. */
