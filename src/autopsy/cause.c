@@ -87,6 +87,8 @@ struct subject {
     relume_death *death;
     struct rlm_unit_rows rows;
     struct rlm_move move;
+    double
+        largest; /* parameter before and after, of all features: which are left out depends on the machine */
     unsigned present;   /* the parts that there are */
     unsigned spared;    /* those without which it would have lived */
     size_t place;       /* of x* */
@@ -169,7 +171,9 @@ static relume_status subject_begin(struct rlm_causes *causes, const struct rlm_m
                          .now = rlm_strata_get(strata, layer, RLM_AFTER),
                          .death = death,
                          .place = rlm_inputs_place(rlm_strata_get(strata, layer, RLM_AFTER), death->sample),
-                         .first = place * PLACES};
+                         .first = place * PLACES,
+                         .largest = rlm_larger(rlm_variant_largest(whole.before, features),
+                                               rlm_variant_largest(whole.after, features))};
     subject->rows = rows_at(causes->part + place * 5 * causes->stride, causes->stride);
     struct rlm_unit_rows *part = &subject->rows;
     const float *from[] = {whole.before, whole.after, whole.gradient, whole.s1, whole.s2};
@@ -215,10 +219,8 @@ static void split(const struct subject *s)
                                                     (double)rlm_inputs_get(s->then, place, i));
     /* the two pre-activations are rounded as inputs.h says; an element of the update at most five times, each
      * by half a unit in the last place of what it is made of; the sums here, in double, far less */
-    double largest = rlm_larger(rlm_variant_largest(s->rows.before, features),
-                                rlm_variant_largest(s->rows.after, features));
-    death->rounding = rlm_inputs_rounding_of(s->then, largest, rlm_inputs_norm1(s->then, place)) +
-                      rlm_inputs_rounding(s->now, largest, place) + 5.0 * 0x1p-24 * size * (1.0 + 0x1p-20);
+    death->rounding = rlm_inputs_rounding_of(s->then, s->largest, rlm_inputs_norm1(s->then, place)) +
+                      rlm_inputs_rounding(s->now, s->largest, place) + 5.0 * 0x1p-24 * size * (1.0 + 0x1p-20);
 }
 
 /* ---- necessity ---- */

@@ -13,7 +13,7 @@ struct pack_region {
     const struct rlm_kernels *kernels;
     struct rlm_pack arguments;
     size_t begin, end; /* samples of the batch, `begin` a multiple of 16 */
-    size_t copies, copy_elements;
+    struct rlm_copies copies;
 };
 
 static void pack_range(void *context, size_t begin, size_t end)
@@ -28,16 +28,16 @@ static void copy_pack(void *context, size_t copy, size_t thread)
     (void)thread;
     const struct pack_region *region = context;
     struct rlm_pack arguments = region->arguments;
-    arguments.x += copy * region->copy_elements;
-    arguments.x_features += copy * region->copy_elements;
+    arguments.x += copy * region->copies.elements;
+    arguments.x_features += copy * region->copies.elements;
     region->kernels->pack(&arguments, region->begin / RLM_LANES, rlm_divide_up(region->end, RLM_LANES));
 }
 
 static void rows_pack(struct pack_region *region, const relume_network *network)
 {
     size_t count = region->end - region->begin;
-    if (region->copies > 1) {
-        rlm_pool_run(network->engine->pool, copy_pack, region, region->copies);
+    if (region->copies.count > 1) {
+        rlm_pool_run(network->engine->pool, copy_pack, region, region->copies.count);
         return;
     }
     /* an element costs some eight multiply-adds: a read out of order, a division, two writes */
@@ -88,7 +88,6 @@ relume_status rlm_batch_pack(struct rlm_pass *pass, const struct rlm_batch *batc
                       .x_features = pass->x_features},
         .end = batch->count,
         .copies = pass->copies,
-        .copy_elements = pass->copy_elements,
     };
     if (dataset->reader)
         return pieces_pack(&region, network, batch, error);

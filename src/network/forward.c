@@ -75,7 +75,7 @@ static void live_list(const struct rlm_pass *pass, size_t index)
 struct forward_region {
     const struct rlm_kernels *kernels;
     struct rlm_forward arguments;
-    const struct rlm_pass *copied; /* whose packed batch x is; NULL: x is something else */
+    struct rlm_copies copies; /* of x */
     atomic_bool finite;
 };
 
@@ -83,8 +83,7 @@ static void forward_range(void *context, size_t begin, size_t end)
 {
     struct forward_region *region = context;
     struct rlm_forward arguments = region->arguments;
-    if (region->copied)
-        arguments.x += rlm_pass_copy(region->copied, begin, arguments.out_features);
+    arguments.x += rlm_copies_at(region->copies, begin, arguments.out_features);
     if (!region->kernels->forward(&arguments, begin, end))
         atomic_store_explicit(&region->finite, false, memory_order_relaxed);
 }
@@ -120,7 +119,7 @@ static bool layer_forward(struct rlm_pass *pass, size_t index)
                       .active = kept->active,
                       .margin = kept->margin,
                       .sum = kept->sum},
-        .copied = index == 0 ? pass : NULL,
+        .copies = index == 0 ? pass->copies : (struct rlm_copies){1, 0},
     };
     atomic_init(&region.finite, true);
     rlm_range_run(network->engine->pool, layer->out_features, pass->batch * steps * units, forward_range,

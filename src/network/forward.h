@@ -28,7 +28,7 @@ struct rlm_fault {
 void rlm_pass_leave_out(struct rlm_pass *pass, size_t layer, const uint8_t *out);
 
 /* What layer `layer` takes in as feature panels [batch, count]: its inputs list[0 … count−1], or all `count`
- * of them where list is NULL; those of the first layer, which has no list, at rlm_pass_copy(…). Where `layer`
+ * of them where list is NULL; those of the first layer, which has no list, at rlm_copies_at(…). Where `layer`
  * is above that, they are made now, and hold until others or lists of terms are. With RLM_PASS_FEATURES. */
 const float *rlm_pass_features(const struct rlm_pass *pass, size_t layer, const uint32_t *list, size_t count);
 

@@ -118,9 +118,8 @@ static void pass_layout(struct rlm_arena *arena, struct rlm_pass *pass, unsigned
     const relume_network *network = pass->network;
     size_t elements = panel_elements(arena, pass->capacity, network->layers[0].in_features);
     const struct rlm_pass *lender = pass->lender;
-    pass->copies = copies_count(pass, elements, wants);
-    pass->copy_elements = elements;
-    elements *= pass->copies;
+    pass->copies = (struct rlm_copies){copies_count(pass, elements, wants), elements};
+    elements *= pass->copies.count;
     pass->x = lender ? lender->x : batch_layout(arena, pass, elements, wants);
     pass->x_features = wants & RLM_PASS_FEATURES ? rlm_arena_take(arena, elements, sizeof(float)) : NULL;
     if (wants & RLM_PASS_LIVE && lender && lender->terms.value)
@@ -200,10 +199,10 @@ bool rlm_pass_holds_dz(const struct rlm_pass *pass, size_t layer)
     return above % 2 == 1;
 }
 
-size_t rlm_pass_copy(const struct rlm_pass *pass, size_t begin, size_t count)
+size_t rlm_copies_at(struct rlm_copies copies, size_t begin, size_t count)
 {
-    return begin > 0 ? begin * pass->copies / count * pass->copy_elements
-                     : 0; /* no unit at all is a part, too */
+    /* no unit at all is a part, too */
+    return begin > 0 ? begin * copies.count / count * copies.elements : 0;
 }
 
 const float *rlm_pass_input(const struct rlm_pass *pass, size_t layer)

@@ -38,6 +38,12 @@ struct rlm_pass_layer {
     double *sum; /* [out_features][16]: lane b % 16 holds the samples at place b of their batch, in order */
 };
 
+/* Copies of the packed batch that follow one another in x and in x_features. */
+struct rlm_copies {
+    size_t count;
+    size_t elements; /* from one to the next */
+};
+
 struct rlm_pass {
     const relume_network *network;
     size_t capacity;               /* samples a batch may have */
@@ -45,8 +51,7 @@ struct rlm_pass {
     bool eager;                    /* RLM_PASS_EAGER */
     float *x, *x_features;         /* the packed batch; with RLM_PASS_FEATURES, x has room for more: see
                                       rlm_pass_holds_dz */
-    size_t copies;                 /* of it, one a thread where that pays, else 1 */
-    size_t copy_elements;          /* from one copy to the next */
+    struct rlm_copies copies;      /* of it: one a thread where that pays, else one */
     size_t x_open;                 /* numbers of it that are not 0, by estimate; 0: not looked at */
     struct rlm_terms terms;        /* the memory of network/terms.h; with RLM_PASS_LIVE */
     float *features;               /* of rlm_pass_features: the memory of terms.value, where there is one */
@@ -72,10 +77,10 @@ void rlm_pass_deinit(struct rlm_pass *pass);
 /* Sets every margin to −infinity and every sum to 0, as they are after rlm_pass_init. */
 void rlm_pass_reset(struct rlm_pass *pass);
 
-/* Where the copy of the packed batch begins, in numbers behind x and x_features, that is near to the thread
+/* Where the copy begins, in numbers behind x and x_features, that is near to the thread
  * which works on unit `begin` of the `count` units of the first layer: the pool gives it the same part in
  * every step. All copies hold the same. */
-size_t rlm_pass_copy(const struct rlm_pass *pass, size_t begin, size_t count);
+size_t rlm_copies_at(struct rlm_copies copies, size_t begin, size_t count);
 
 /* Whether dz of layer `layer` may lie in x, which serves the forward pass alone: that of the last hidden
  * layer, and of every second one below, so that no two that follow one another do. With RLM_PASS_FEATURES

@@ -73,16 +73,15 @@ void rlm_backward_deinit(struct rlm_backward *backward)
 struct weights_region {
     const struct rlm_kernels *kernels;
     struct rlm_backward_weights arguments;
-    const struct rlm_pass *copied; /* whose packed batch x_features is; NULL: it is something else */
-    size_t first;                  /* of rlm_stride_task */
+    struct rlm_copies copies; /* of x_features */
+    size_t first;             /* of rlm_stride_task */
 };
 
 static void weights_range(void *context, size_t begin, size_t end)
 {
     const struct weights_region *region = context;
     struct rlm_backward_weights arguments = region->arguments;
-    if (region->copied)
-        arguments.x_features += rlm_pass_copy(region->copied, region->first + begin, arguments.out_features);
+    arguments.x_features += rlm_copies_at(region->copies, region->first + begin, arguments.out_features);
     region->kernels->backward_weights(&arguments, region->first + begin, region->first + end);
 }
 
@@ -188,7 +187,7 @@ static void layer_weights(const struct rlm_backward *backward, const struct rlm_
                       .dbias = update->dbias,
                       .motion = index == 0 ? backward->motion : NULL,
                       .rest_limit = backward->rest_limit},
-        .copied = below ? NULL : pass,
+        .copies = below ? (struct rlm_copies){1, 0} : pass->copies,
     };
     rlm_stride_begin(backward->stride, layer);
     weights_update(backward, pass, index, &region, pass->batch * columns * region.arguments.out_features);

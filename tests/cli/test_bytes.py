@@ -1,5 +1,5 @@
 """The same bytes whatever computes them, through the program: final model, checkpoints, every table of the history but the
-machine's, and the census, for 1, 2, 3 and 8 threads, every CPU level there is, and with and without --dense.
+machine's, the census, and the autopsy, for 1, 2, 3 and 8 threads, every CPU level there is, and with and without --dense.
 
 Batches of 1, 7 and 128, each with a short last batch, every optimizer, both census intervals, decay and clipping. The layers
 are wide enough (96 × 200 multiply-adds a sample) that threads get ranges of their own.
@@ -36,6 +36,9 @@ def told_by(relume, arguments, batch, cpu, threads, dense):
     status, out, err = relume.run("census", "run", arguments[0], "--units", "--json", "--threads", threads, cpu=cpu)
     assert status == 0, err
     told["census"] = [line for line in out.split("\n") if '"kernel"' not in line]
+    status, out, err = relume.run("autopsy", "run", "--all", "--json", "--threads", threads, cpu=cpu)
+    assert status == 0, err
+    told["autopsy"] = [line for line in out.split("\n") if '"seconds"' not in line]
     return told
 
 
