@@ -74,11 +74,17 @@ static const float *widened(const struct rlm_inputs *inputs, size_t group, size_
     return wide;
 }
 
-struct rlm_forward rlm_inputs_group(const struct rlm_inputs *inputs, size_t group, size_t thread)
+struct rlm_forward rlm_inputs_group(const struct rlm_inputs *inputs, size_t group, size_t thread,
+                                    const struct rlm_dense *dense, size_t units, float *z)
 {
     size_t first = group * RLM_GROUP;
     struct rlm_forward forward = {.batch = rlm_size_min(RLM_GROUP, inputs->samples - first),
-                                  .in_features = inputs->features};
+                                  .in_features = inputs->features,
+                                  .out_features = units,
+                                  .weight = dense->weight,
+                                  .stride = dense->stride,
+                                  .bias = dense->bias,
+                                  .z = z};
     forward.x = inputs->widen ? widened(inputs, group, thread) : inputs->x + first * inputs->features;
     if (inputs->used_count) {
         forward.inputs = inputs->used + group * inputs->features;

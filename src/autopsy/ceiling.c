@@ -401,12 +401,8 @@ static void pass_group(const struct pass_region *region, size_t group, size_t th
         screen(region, group, work);
     size_t count = gather(region, group, work);
     if (count > 0) {
-        struct rlm_forward forward = rlm_inputs_group(inputs, group, thread);
-        forward.out_features = count;
-        forward.weight = work->row;
-        forward.stride = c->stride;
-        forward.bias = work->bias;
-        forward.z = work->z;
+        struct rlm_dense dense = {work->row, c->stride, work->bias};
+        struct rlm_forward forward = rlm_inputs_group(inputs, group, thread, &dense, count, work->z);
         forward.relu = true;
         forward.margin = work->margin;
         (void)rlm_kernels_get(inputs->engine->level)->forward(&forward, 0, count);

@@ -146,13 +146,9 @@ static void forward_chunk(void *context, size_t task, size_t thread)
     const struct rlm_inputs *inputs = region->inputs;
     size_t first = region->span.first + task * CHUNK, last = rlm_size_min(first + CHUNK, region->span.last);
     for (; first < last; first += RLM_GROUP) {
-        struct rlm_forward forward = rlm_inputs_group(inputs, first / RLM_GROUP, thread);
+        struct rlm_forward forward = rlm_inputs_group(inputs, first / RLM_GROUP, thread, &region->dense,
+                                                      region->units, region->z + first * region->units);
         forward.batch = rlm_size_min(RLM_GROUP, last - first);
-        forward.out_features = region->units;
-        forward.weight = region->dense.weight;
-        forward.stride = region->dense.stride;
-        forward.bias = region->dense.bias;
-        forward.z = region->z + first * region->units;
         forward.relu = region->relu;
         (void)rlm_kernels_get(inputs->engine->level)
             ->forward(&forward, 0, region->units); /* weights of a run are finite: checked by it */
@@ -213,12 +209,16 @@ void rlm_variants_put(struct rlm_variants *variants, size_t index, const float *
     variants->bias[index] = variant[variants->features];
 }
 
+static struct rlm_dense variants_dense(const struct rlm_variants *variants)
+{
+    return (struct rlm_dense){variants->weight, variants->stride, variants->bias};
+}
+
 void rlm_variants_count_span(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs,
                              struct rlm_span span)
 {
     variants->count = count;
-    struct rlm_dense dense = {variants->weight, variants->stride, variants->bias};
-    struct forward_region region = {inputs, dense, count, false, variants->p, span};
+    struct forward_region region = {inputs, variants_dense(variants), count, false, variants->p, span};
     forward_run(&region);
 }
 
@@ -244,12 +244,8 @@ static void count_group(void *context, size_t group, size_t thread)
         p[i] = -INFINITY;
     if (!region->open[group])
         return;
-    struct rlm_forward forward = rlm_inputs_group(inputs, group, thread);
-    forward.out_features = variants->count;
-    forward.weight = variants->weight;
-    forward.stride = variants->stride;
-    forward.bias = variants->bias;
-    forward.z = p;
+    struct rlm_dense dense = variants_dense(variants);
+    struct rlm_forward forward = rlm_inputs_group(inputs, group, thread, &dense, variants->count, p);
     (void)rlm_kernels_get(inputs->engine->level)->forward(&forward, 0, variants->count);
 }
 

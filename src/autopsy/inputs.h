@@ -77,9 +77,18 @@ void rlm_inputs_make_lists(struct rlm_inputs *inputs);
  * are not bytes, the CPU has no use for them, or there is no memory, none are kept. */
 void rlm_inputs_keep_bytes(struct rlm_inputs *inputs, const relume_network *network,
                            const relume_dataset *dataset);
-/* What the forward kernel is told of a group of samples: their number, x, in memory of this thread where it
- * is made of bytes, and the features that they use. Weights and outputs are the caller's to set. */
-struct rlm_forward rlm_inputs_group(const struct rlm_inputs *inputs, size_t group, size_t thread);
+/* A layer's parameters. */
+struct rlm_dense {
+    const float *weight; /* [units, stride] */
+    size_t stride;
+    const float *bias; /* [units] */
+};
+
+/* What the forward kernel is told of a group of samples and of `units` units: their number, x, in memory of
+ * this thread where it is made of bytes, the features that they use, and where p goes, sample panels at z.
+ * All that the kernel may keep beside p is the caller's to set. */
+struct rlm_forward rlm_inputs_group(const struct rlm_inputs *inputs, size_t group, size_t thread,
+                                    const struct rlm_dense *dense, size_t units, float *z);
 
 /* Samples first … last − 1; `first` is a multiple of RLM_INPUTS_CHUNK. */
 #define RLM_INPUTS_CHUNK 256
@@ -91,13 +100,6 @@ static inline struct rlm_span rlm_inputs_all(const struct rlm_inputs *inputs)
 {
     return (struct rlm_span){0, inputs->samples};
 }
-
-/* A layer's parameters. */
-struct rlm_dense {
-    const float *weight; /* [units, stride] */
-    size_t stride;
-    const float *bias; /* [units] */
-};
 
 /* One layer on, with ReLU, for the samples of a span: x of the next layer's inputs, which have as many
  * features as the layer has units. Their norms are not filled. */

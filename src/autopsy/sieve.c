@@ -122,12 +122,8 @@ static void forward(const struct count_region *region, size_t group, size_t thre
                     const float *row, const float *bias, float *p)
 {
     const struct rlm_inputs *inputs = region->sieve->ceilings->inputs;
-    struct rlm_forward forward = rlm_inputs_group(inputs, group, thread);
-    forward.out_features = count;
-    forward.weight = row;
-    forward.stride = region->variants->stride;
-    forward.bias = bias;
-    forward.z = p;
+    struct rlm_dense dense = {row, region->variants->stride, bias};
+    struct rlm_forward forward = rlm_inputs_group(inputs, group, thread, &dense, count, p);
     (void)rlm_kernels_get(inputs->engine->level)->forward(&forward, 0, count);
 }
 
