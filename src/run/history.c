@@ -2,7 +2,6 @@
 #include "run/history.h"
 
 #include <math.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -93,8 +92,7 @@ static relume_status transact(struct rlm_history *history, transaction *body, co
         status = rlm_sql_run(&history->sql, "COMMIT", error);
     if (status != RELUME_OK)
         (void)rlm_sql_run(&history->sql, "ROLLBACK", NULL); /* the first failure is the one to tell */
-    (void)sqlite3_db_release_memory(
-        history->sql.handle); /* an epoch is long: its pages are not kept so long */
+    rlm_sql_release(&history->sql);                         /* an epoch is long */
     return status;
 }
 

@@ -81,6 +81,11 @@ void rlm_sql_close(struct rlm_sql *sql)
     sql->handle = NULL;
 }
 
+void rlm_sql_release(struct rlm_sql *sql)
+{
+    (void)sqlite3_db_release_memory(sql->handle);
+}
+
 relume_status rlm_sql_run(struct rlm_sql *sql, const char *text, relume_error *error)
 {
     int code = sqlite3_exec(sql->handle, text, NULL, NULL, NULL);

@@ -23,6 +23,8 @@ struct rlm_sql {
  * in a transaction is rolled back first. BAD_FORMAT when it is no SQLite database, IO, LOCKED, NO_MEMORY. */
 relume_status rlm_sql_open(struct rlm_sql *sql, const char *path, bool write, relume_error *error);
 void rlm_sql_close(struct rlm_sql *sql);
+/* Gives back the memory of pages that are kept for the next statement. */
+void rlm_sql_release(struct rlm_sql *sql);
 
 /* Runs one or more statements without values. */
 relume_status rlm_sql_run(struct rlm_sql *sql, const char *text, relume_error *error);
