@@ -71,13 +71,19 @@ static size_t copies_count(const struct rlm_pass *pass, size_t elements, unsigne
     return pays ? copies : 1;
 }
 
+static size_t widest_hidden(const relume_network *network)
+{
+    size_t widest = 0;
+    for (size_t l = 0; l + 1 < network->layer_count; l++)
+        widest = rlm_size_max(widest, network->layers[l].out_features);
+    return widest;
+}
+
 /* Room for the lists of one matrix of the batch, by samples, or of the data by features (network/terms.h). */
 static void terms_layout(struct rlm_arena *arena, struct rlm_pass *pass)
 {
-    const relume_network *network = pass->network;
-    size_t features = network->layers[0].in_features, widest = features, rows = 0;
-    for (size_t l = 0; l + 1 < network->layer_count; l++)
-        widest = rlm_size_max(widest, network->layers[l].out_features);
+    size_t features = pass->network->layers[0].in_features, rows = 0;
+    size_t widest = rlm_size_max(features, widest_hidden(pass->network));
     if (pass->capacity > SIZE_MAX - RLM_LANES || widest > SIZE_MAX - RLM_LANES ||
         !rlm_size_multiply(rlm_round_up(pass->capacity, RLM_LANES), rlm_divide_up(widest, RLM_TERMS), &rows))
         arena->overflow = true;
@@ -93,12 +99,10 @@ static void terms_layout(struct rlm_arena *arena, struct rlm_pass *pass)
  * made, and have more. */
 static float *features_layout(struct rlm_arena *arena, const struct rlm_pass *pass, unsigned wants)
 {
-    size_t widest = 0;
     if (wants & RLM_PASS_LIVE)
         return pass->terms.value;
-    for (size_t l = 0; l + 1 < pass->network->layer_count; l++)
-        widest = rlm_size_max(widest, pass->network->layers[l].out_features);
-    return rlm_arena_take(arena, panel_elements(arena, pass->capacity, widest), sizeof(float));
+    size_t elements = panel_elements(arena, pass->capacity, widest_hidden(pass->network));
+    return rlm_arena_take(arena, elements, sizeof(float));
 }
 
 /* Room for the packed batch, and for a gradient of every layer that is to lie there (rlm_pass_holds_dz). */

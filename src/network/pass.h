@@ -77,9 +77,9 @@ void rlm_pass_deinit(struct rlm_pass *pass);
 /* Sets every margin to −infinity and every sum to 0, as they are after rlm_pass_init. */
 void rlm_pass_reset(struct rlm_pass *pass);
 
-/* Where the copy begins, in numbers behind x and x_features, that is near to the thread
- * which works on unit `begin` of the `count` units of the first layer: the pool gives it the same part in
- * every step. All copies hold the same. */
+/* Where the copy begins, in numbers behind x and x_features, that is near to the thread which works on unit
+ * `begin` of the `count` units of the first layer: the pool gives it the same part in every step. All copies
+ * hold the same. */
 size_t rlm_copies_at(struct rlm_copies copies, size_t begin, size_t count);
 
 /* Whether dz of layer `layer` may lie in x, which serves the forward pass alone: that of the last hidden

@@ -16,4 +16,5 @@ void rlm_range_run(struct rlm_pool *pool, size_t count, size_t work, rlm_range_t
 
 /* Whether rlm_range_run would do that in parallel. */
 bool rlm_range_is_cut(const struct rlm_pool *pool, size_t count, size_t work);
+
 #endif
