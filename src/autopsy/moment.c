@@ -108,8 +108,10 @@ static void keep_layer(const struct rlm_moment *moment, size_t layer)
 
 void rlm_moment_keep(struct rlm_moment *moment)
 {
-    for (size_t l = 0; l < moment->after->layer_count; l++)
+    for (size_t l = 0; l < moment->after->layer_count; l++) {
+        rlm_trainer_settle_units(moment->trainer, l, moment->wanted[l]);
         keep_layer(moment, l);
+    }
     relume_progress progress = relume_trainer_get_progress(moment->trainer);
     moment->step = progress.step + 1;
     moment->rate = rlm_schedule_rate(moment->options, moment->step, progress.steps);

@@ -33,7 +33,12 @@ enum rlm_update_kind {
 enum rlm_motion {
     RLM_MOTION_NONE,  /* no bit of them changed */
     RLM_MOTION_MOVED, /* some did */
-    RLM_MOTION_ENDED  /* none did, every s1 is 0 or denormal, and every parameter is above rest_limit */
+    RLM_MOTION_ENDED /* none did, and none will as long as there is no gradient, by a struct rlm_rest_bound */
+};
+
+/* For every parameter of a unit, |w| > limit and |s1| · state < |w| · D (kernels/rest.h). */
+struct rlm_rest_bound {
+    float limit, state;
 };
 
 /* How small a batch's gradients may be, other than 0. x86 is slow where numbers are denormal; who is told to

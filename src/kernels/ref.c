@@ -180,13 +180,23 @@ static void apply(const struct RLM_NAME(rlm_apply) * a, size_t row_begin, size_t
 
 /* -------------------------------------------------------------------------------------------- backward */
 
+/* kernels/rest.h */
+static bool is_at_rest(const struct RLM_NAME(rlm_update) * u, const struct rlm_rest_bound *rest, RLM_REAL w,
+                       RLM_REAL s1, RLM_REAL s2)
+{
+    bool adam = u->kind == RLM_UPDATE_ADAM || u->kind == RLM_UPDATE_ADAMW;
+    RLM_REAL divisor = adam ? SQRT(s2) + u->epsilon : 1;
+    return ABSOLUTE(w) > rest->limit && ABSOLUTE(s1) * rest->state < ABSOLUTE(w) * divisor;
+}
+
 /* Moves a parameter as update() does, and raises `motion` to what that tells of its unit. */
-static void coast(const struct RLM_NAME(rlm_update) * u, RLM_REAL g, size_t i, RLM_REAL limit, RLM_REAL *w,
-                  RLM_REAL *s1, RLM_REAL *s2, RLM_REAL *gradient, enum rlm_motion *motion)
+static void coast(const struct RLM_NAME(rlm_update) * u, RLM_REAL g, size_t i,
+                  const struct rlm_rest_bound *rest, RLM_REAL *w, RLM_REAL *s1, RLM_REAL *s2,
+                  RLM_REAL *gradient, enum rlm_motion *motion)
 {
     RLM_REAL before = w[i];
     update(u, g, i, w, s1, s2, gradient);
-    bool ended = s1 && isfinite(s1[i]) && !isnormal(s1[i]) && ABSOLUTE(w[i]) > limit;
+    bool ended = s1 && is_at_rest(u, rest, w[i], s1[i], s2 ? s2[i] : 0);
     if (memcmp(&before, w + i, sizeof before) != 0)
         *motion = RLM_MOTION_MOVED;
     else if (!ended && *motion == RLM_MOTION_ENDED)
@@ -211,13 +221,13 @@ static void backward_weights(const struct RLM_NAME(rlm_backward_weights) * a, si
         for (size_t k = 0; k < a->in_features; k++) {
             bool has = !a->features || (i < a->feature_count && a->features[i] == k);
             RLM_REAL g = has ? weight_gradient(a, n, i++) : 0;
-            coast(&a->weight_update, g, row * a->stride + k, a->rest_limit, a->weight, a->weight_s1,
-                  a->weight_s2, a->dweight, &motion);
+            coast(&a->weight_update, g, row * a->stride + k, &a->rest, a->weight, a->weight_s1, a->weight_s2,
+                  a->dweight, &motion);
         }
         RLM_REAL g = 0;
         for (size_t b = 0; b < a->batch; b++)
             g += a->dz[sample_at(b, n, a->out_features)];
-        coast(&a->bias_update, g + 0, row, a->rest_limit, a->bias, a->bias_s1, a->bias_s2, a->dbias, &motion);
+        coast(&a->bias_update, g + 0, row, &a->rest, a->bias, a->bias_s1, a->bias_s2, a->dbias, &motion);
         if (a->motion && a->batch == 0)
             a->motion[row] = (uint8_t)motion;
     }

@@ -1,6 +1,8 @@
 /* See backward.h. */
 #include "train/backward.h"
 
+#include <string.h>
+
 #include "base/checked.h"
 #include "base/error.h"
 #include "network/range.h"
@@ -31,13 +33,16 @@ static void backward_layout(struct rlm_arena *arena, struct rlm_backward *backwa
                             const struct rlm_pass *pass)
 {
     const relume_network *network = pass->network;
-    size_t layers = network->layer_count, own = 0, elements = 0;
-    backward->awake = rlm_arena_take(arena, network->layers[0].out_features, sizeof *backward->awake);
+    size_t layers = network->layer_count, own = 0, elements = 0, widest = 0;
     backward->layer = rlm_arena_take(arena, layers, sizeof *backward->layer);
     backward->dz = rlm_arena_take(arena, layers, sizeof *backward->dz);
-    for (size_t l = 0; l < layers; l++)
+    for (size_t l = 0; l < layers; l++) {
+        widest = rlm_size_max(widest, network->layers[l].out_features);
         if (place_of(pass, l) == OWN)
             own = rlm_size_max(own, panel_width(network, l));
+    }
+    backward->awake = rlm_arena_take(arena, widest, sizeof *backward->awake);
+    backward->apart = rlm_arena_take(arena, widest, sizeof *backward->apart);
     if (pass->capacity > SIZE_MAX - RLM_LANES ||
         !rlm_size_multiply(rlm_round_up(pass->capacity, RLM_LANES), own, &elements))
         arena->overflow = true;
@@ -105,31 +110,86 @@ bool rlm_update_is_still(const struct rlm_update *update)
     return update->kind == RLM_UPDATE_SGD && update->decay == 0.0f;
 }
 
-/* The dead units of the first layer that are not asleep; returns how many. */
-static size_t awake_list(const struct rlm_backward *backward, const uint32_t *dead, size_t count)
+/* ---- rows of dW ---- */
+
+/* The units of a layer, those whose gradient is worked out before those whose gradient is +0, a sum over no
+ * samples: column n of dz is of units[n]. NULL: all of them are worked out. */
+struct rows {
+    const uint32_t *units;
+    size_t count; /* of those that are worked out */
+};
+
+/* NULL where nobody is watched. */
+static struct rlm_sleep *sleep_of(const struct rlm_backward *backward, size_t index)
+{
+    return backward->sleep && backward->sleep[index].units > 0 ? &backward->sleep[index] : NULL;
+}
+
+/* Fewer rows than one in so many are not worth a list. */
+#define APART_SHARE 32
+
+/* Units that have been silent for long, apart from the others, where the pass has no list. The columns of dz
+ * that stay move together. */
+static struct rows rows_apart(const struct rlm_backward *backward, const struct rlm_pass *pass, size_t index,
+                              float *dz)
+{
+    const struct rlm_sleep *sleep = sleep_of(backward, index);
+    const uint32_t *active = pass->layer[index].active;
+    size_t units = pass->network->layers[index].out_features, live = 0, apart = 0;
+    struct rows all = {NULL, units};
+    if (!sleep)
+        return all;
+    for (size_t n = 0; n < units; n++)
+        apart += active[n] == 0 && rlm_sleep_is_silent(sleep, n, backward->step);
+    if (apart == 0 || apart * APART_SHARE < units)
+        return all;
+    for (size_t n = 0, out = units - apart; n < units; n++)
+        if (active[n] == 0 && rlm_sleep_is_silent(sleep, n, backward->step))
+            backward->apart[out++] = (uint32_t)n;
+        else
+            backward->apart[live++] = (uint32_t)n;
+    for (size_t panel = 0; panel < rlm_divide_up(pass->batch, RLM_LANES); panel++)
+        for (size_t i = 0; i < live; i++)
+            memmove(dz + (panel * live + i) * RLM_LANES,
+                    dz + (panel * units + backward->apart[i]) * RLM_LANES, RLM_LANES * sizeof *dz);
+    return (struct rows){backward->apart, live};
+}
+
+static struct rows rows_of(const struct rlm_backward *backward, const struct rlm_pass *pass, size_t index,
+                           float *dz)
+{
+    const struct rlm_pass_layer *kept = &pass->layer[index];
+    if (kept->listed)
+        return (struct rows){kept->live, kept->live_count};
+    return rows_apart(backward, pass, index, dz);
+}
+
+/* Of some units those that are not asleep; returns how many. */
+static size_t awake_list(const struct rlm_backward *backward, const struct rlm_sleep *sleep,
+                         const uint32_t *units, size_t count)
 {
     size_t awake = 0;
     for (size_t i = 0; i < count; i++)
-        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): listed units have a list */
-        if (backward->slept[dead[i]] == 0)
-            backward->awake[awake++] = dead[i];
+        if (sleep->slept[units[i]] == 0)
+            backward->awake[awake++] = units[i];
+        else
+            sleep->motion[units[i]] = RLM_MOTION_ENDED;
     return awake;
 }
 
-/* Where the layer's dead units were left out of dz, their gradient is +0: a sum over no samples. Whatever
- * else moves them (momentum, decay) still does. */
-static void dead_weights(const struct rlm_backward *backward, const struct rlm_pass *pass, size_t index,
-                         struct weights_region *region)
+/* The rows beyond rows->count. Whatever else moves them (momentum, decay) still does. */
+static void silent_weights(const struct rlm_backward *backward, const struct rlm_pass *pass, size_t index,
+                           const struct rows *rows, struct weights_region *region)
 {
-    const struct rlm_pass_layer *kept = &pass->layer[index];
     const struct rlm_layer *layer = &pass->network->layers[index];
     if (rlm_update_is_still(&region->arguments.weight_update) &&
         rlm_update_is_still(&region->arguments.bias_update))
         return;
-    const uint32_t *units = kept->live + kept->live_count;
-    size_t count = layer->out_features - kept->live_count;
-    if (index == 0 && backward->slept) {
-        count = awake_list(backward, units, count);
+    const uint32_t *units = rows->units + rows->count;
+    size_t count = layer->out_features - rows->count;
+    const struct rlm_sleep *sleep = sleep_of(backward, index);
+    if (sleep && sleep->sleepers > 0) {
+        count = awake_list(backward, sleep, units, count);
         units = backward->awake;
     }
     region->arguments.batch = 0;
@@ -150,7 +210,7 @@ static const uint32_t *features_list(const struct rlm_pass *pass, const struct r
 }
 
 static void layer_weights(const struct rlm_backward *backward, const struct rlm_pass *pass, size_t index,
-                          const float *dz)
+                          float *dz)
 {
     const relume_network *network = pass->network;
     const struct rlm_layer *layer = &network->layers[index];
@@ -159,19 +219,21 @@ static void layer_weights(const struct rlm_backward *backward, const struct rlm_
     const struct rlm_layer_update *update = &backward->layer[index];
     const uint32_t *features = below ? features_list(pass, below, layer->in_features) : NULL;
     size_t columns = features ? below->live_count : layer->in_features;
+    struct rlm_sleep *sleep = sleep_of(backward, index);
+    struct rows rows = rows_of(backward, pass, index, dz);
     struct rlm_terms terms;
     bool few = kept->live && !below && rlm_terms_weights(pass, &terms);
     struct weights_region region = {
         .kernels = network->kernels,
         .arguments = {.batch = pass->batch,
                       .in_features = layer->in_features,
-                      .out_features = kept->listed ? kept->live_count : layer->out_features,
+                      .out_features = rows.count,
                       .dz = dz,
                       .x_features = rlm_pass_features(pass, index, features, columns),
                       .features = features,
                       .feature_count = columns,
                       .terms = few ? &terms : NULL,
-                      .units = kept->listed ? kept->live : NULL,
+                      .units = rows.units,
                       .skip_zeros = kept->live != NULL,
                       .faint = backward->faint,
                       .weight_update = update->weight,
@@ -185,14 +247,19 @@ static void layer_weights(const struct rlm_backward *backward, const struct rlm_
                       .bias_s2 = update->bias_s2,
                       .dweight = update->dweight,
                       .dbias = update->dbias,
-                      .motion = index == 0 ? backward->motion : NULL,
-                      .rest_limit = backward->rest_limit},
+                      .motion = sleep ? sleep->motion : NULL,
+                      .rest = backward->rest},
         .copies = below ? (struct rlm_copies){1, 0} : pass->copies,
     };
+    struct rlm_sleep_place place = {network, index, update, backward->step};
+    if (sleep) {
+        rlm_sleep_wake(sleep, &place, rows.units, rows.count);
+        memset(sleep->motion, RLM_MOTION_MOVED, sleep->units);
+    }
     rlm_stride_begin(backward->stride, layer);
     weights_update(backward, pass, index, &region, pass->batch * columns * region.arguments.out_features);
-    if (kept->listed)
-        dead_weights(backward, pass, index, &region);
+    if (rows.units)
+        silent_weights(backward, pass, index, &rows, &region);
     rlm_stride_end(backward->stride, layer, index);
 }
 

@@ -5,11 +5,13 @@
  * own update, update   update     which happens inside the kernel while the gradient is in registers
  *
  * Units that the pass lists as dead in this batch have no column in dz: their gradients are 0 whatever comes
- * from above, so they are left out of the next sums, and of their own. */
+ * from above, so they are left out of the next sums, and of their own. What momentum, Adam or decay still do
+ * to them is done apart, but for those asleep (sleep.h). */
 #ifndef RLM_TRAIN_BACKWARD_H
 #define RLM_TRAIN_BACKWARD_H
 
 #include "network/forward.h"
+#include "train/sleep.h"
 #include "train/stride.h"
 
 /* What becomes of a layer's gradient: an update with its state, or, with the kind STORE, the gradient itself.
@@ -24,14 +26,13 @@ struct rlm_backward {
     float *dlogits;                 /* sample panels [batch, outputs]: the loss writes them here */
     enum rlm_faint faint;           /* and tells this of them */
     struct rlm_layer_update *layer; /* [layers], set by the caller */
-    /* of the first layer's units that the pass lists as dead; all the caller's */
-    uint8_t *motion;       /* [units]: set to an enum rlm_motion; NULL: not wanted */
-    float rest_limit;      /* for RLM_MOTION_ENDED */
-    const uint64_t *slept; /* [units]: not 0 where nothing at all is to be done for the unit; NULL: for all */
-    struct rlm_stride *stride; /* measures the updates; NULL: nobody does. The caller's */
+    struct rlm_sleep *sleep;        /* [layers]: units that need no update; NULL: all do. The caller's */
+    struct rlm_rest_bound rest;     /* for RLM_MOTION_ENDED */
+    uint64_t step;                  /* updates done before this one, set by the caller */
+    struct rlm_stride *stride;      /* measures the updates; NULL: nobody does. The caller's */
     /* private */
-    uint32_t *awake; /* [units of the first layer] */
-    float **dz;      /* [layers]: sample panels [batch, outputs of the layer], in part in the pass' buffers */
+    uint32_t *awake, *apart; /* [units of the widest layer] */
+    float **dz; /* [layers]: sample panels [batch, outputs of the layer], in part in the pass' buffers */
     struct rlm_arena arena;
 };
 

@@ -75,16 +75,16 @@ struct rlm_update rlm_optimizer_update(const relume_trainer_options *options, do
     return update;
 }
 
-float rlm_optimizer_rest_limit(const relume_trainer_options *options)
+struct rlm_rest_bound rlm_optimizer_rest_bound(const relume_trainer_options *options)
 {
     bool adam = options->optimizer == RELUME_ADAM || options->optimizer == RELUME_ADAMW;
-    float keep = (float)(adam ? options->beta1 : options->momentum), keep2 = (float)options->beta2;
     double rate = options->learning_rate;
     if (options->optimizer == RELUME_SGD || options->weight_decay != 0)
-        return INFINITY;
+        return (struct rlm_rest_bound){INFINITY, INFINITY};
     for (size_t i = 0; options->schedule == RELUME_SCHEDULE_POINTS && i < options->point_count; i++)
         rate = fmax(rate, options->points[i].learning_rate);
-    if (adam) /* its first step has the largest factor */
-        rate = rate / (1 - options->beta1) / options->epsilon;
-    return rlm_rest_limit(rate, adam, keep, keep2);
+    if (!adam)
+        return rlm_rest_bound_momentum(rate, (float)options->momentum);
+    rate /= 1 - options->beta1; /* the first step has the largest factor */
+    return rlm_rest_bound_adam(rate, (float)options->beta1, (float)options->beta2, (float)options->epsilon);
 }

@@ -22,8 +22,8 @@ struct rlm_update rlm_optimizer_update(const relume_trainer_options *options, do
 /* base^exponent by squaring: one fixed order of multiplications for every exponent. */
 double rlm_optimizer_power(double base, uint64_t exponent);
 
-/* A parameter larger than this never moves again once its first state is 0 or denormal and its gradient stays
- * 0, at any learning rate of the schedule (kernels/rest.h). Infinite where something else moves it. */
-float rlm_optimizer_rest_limit(const relume_trainer_options *options);
+/* When a parameter never moves again as long as its gradient stays 0, at any learning rate of the schedule
+ * (kernels/rest.h). Both are infinite, so it is never known to rest, where something else moves it. */
+struct rlm_rest_bound rlm_optimizer_rest_bound(const relume_trainer_options *options);
 
 #endif

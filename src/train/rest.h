@@ -6,29 +6,20 @@
  * state and decay still move it; as soon as they change a bit, the proof is gone and the unit is worked out
  * again. So no byte of training depends on this.
  *
- * A census held between two updates proves the same at once.
- *
- * Once a unit's optimizer state can never again move its parameters, the unit falls asleep: not even its
- * states are moved any more. What they have missed follows from the number of steps alone, and is made up for
- * when it wakes up: before anybody reads them, and before a step whose backward pass does not leave dead
- * units out.
+ * A census held between two updates proves the same at once. What a step does for a unit without a gradient
+ * is a matter of sleep.h.
  *
  * Only the trainer uses this. */
 #ifndef RLM_TRAIN_REST_H
 #define RLM_TRAIN_REST_H
 
-#include "train/backward.h"
+#include "network/forward.h"
 
 struct rlm_rest {
     size_t units; /* of the first hidden layer; 0: nothing is watched */
     uint64_t
         *stirred;    /* [units]: the last update whose batch opened the unit, or which may have changed it */
-    uint8_t *motion; /* [units]: the backward pass notes here what became of units without a gradient */
     uint8_t *proved; /* [units]: no sample of the training split opens the unit as it is now */
-    uint64_t *slept; /* [units]: the update since which its states stand as they were; 0: the unit is awake */
-    size_t sleepers; /* how many are asleep */
-    uint32_t *sleeper; /* [units], to list them, and [units]: how many updates each has missed */
-    uint64_t *missed;
 };
 
 /* Takes the arrays of `units` units from the arena; call it a second time for the addresses. */
@@ -37,19 +28,15 @@ void rlm_rest_layout(struct rlm_arena *arena, struct rlm_rest *rest, size_t unit
 /* After `step` updates somebody else has set the parameters: nothing is known of any unit any more. */
 void rlm_rest_forget(struct rlm_rest *rest, struct rlm_pass *pass, uint64_t step);
 
-/* Update `step` is done; `pass` ran its batch. `still`: a gradient of 0 changes nothing. */
-void rlm_rest_note(struct rlm_rest *rest, struct rlm_pass *pass, uint64_t step, bool still);
+/* Update `step` is done; `pass` ran its batch. motion[unit] is an enum rlm_motion; NULL: a gradient of 0
+ * changes nothing. */
+void rlm_rest_note(struct rlm_rest *rest, struct rlm_pass *pass, uint64_t step, const uint8_t *motion);
 
 /* Steps `first` to the last one were a whole epoch. */
 void rlm_rest_note_epoch(struct rlm_rest *rest, struct rlm_pass *pass, uint64_t first);
 
 /* Somebody else has written to the buffers of `pass`: what units that are left out hold there is put back. */
 void rlm_rest_put_back(const struct rlm_rest *rest, struct rlm_pass *pass);
-
-/* Brings the states of all that are asleep to where they are after `step` updates, and wakes them. `first`
- * has the first layer's states, and the coefficients of the last step. */
-void rlm_rest_wake(struct rlm_rest *rest, const relume_network *network, const struct rlm_layer_update *first,
-                   uint64_t step);
 
 /* A census found these units dead (dead[unit] != 0) on the training split, as they are now. */
 void rlm_rest_note_dead(struct rlm_rest *rest, struct rlm_pass *pass, const uint8_t *dead);

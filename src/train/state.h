@@ -27,7 +27,8 @@ struct relume_trainer {
     bool lent; /* since the last step: others have written to the buffers */
     struct rlm_loss_pass loss;
     struct rlm_backward backward;
-    struct rlm_rest rest; /* no units with options.dense */
+    struct rlm_rest rest;    /* no units with options.dense */
+    struct rlm_sleep *sleep; /* [layers]: no units with options.dense, or where nobody could ever sleep */
     size_t slot_count;
     struct rlm_slot *slots;         /* [layers][slot_count] */
     struct rlm_gradient *gradients; /* [layers] with clip_norm, else NULL */

@@ -275,8 +275,12 @@ static void rest_note(relume_trainer *trainer, const struct moment *now)
     const struct rlm_layer_update *update = &trainer->backward.layer[0];
     bool still = rlm_update_is_still(&update->weight) && rlm_update_is_still(&update->bias);
     if (trainer->gradients)
-        memset(trainer->rest.motion, RLM_MOTION_MOVED, trainer->rest.units);
-    rlm_rest_note(&trainer->rest, &trainer->pass, trainer->step, still);
+        memset(trainer->sleep[0].motion, RLM_MOTION_MOVED, trainer->sleep[0].units);
+    for (size_t l = 0; l + 1 < trainer->network->layer_count; l++)
+        rlm_sleep_note(&trainer->sleep[l], trainer->pass.layer[l].active, trainer->step);
+    if (trainer->rest.units == 0)
+        return;
+    rlm_rest_note(&trainer->rest, &trainer->pass, trainer->step, still ? NULL : trainer->sleep[0].motion);
     if (epoch_ends(trainer, now))
         rlm_rest_note_epoch(&trainer->rest, &trainer->pass, trainer->step - trainer->steps_per_epoch + 1);
 }
@@ -308,9 +312,8 @@ static relume_status step_batch(relume_trainer *trainer, const struct moment *no
         return fault.reading != RELUME_OK ? rlm_fault_report(&fault, trainer->network, "", error)
                                           : diverged_forward(trainer, &fault, error);
     batch_fetch(&after, FETCH_FORWARD);
-    if (!trainer->pass.layer[0].listed)
-        rlm_trainer_settle(trainer);
     rlm_loss_run(&trainer->loss, &trainer->pass, batch, trainer->backward.dlogits);
+    trainer->backward.step = trainer->step;
     trainer->backward.faint = trainer->loss.faint;
     batch_fetch(&after, FETCH_LOSS);
     struct rlm_loss_sum sum = {0};
@@ -365,8 +368,7 @@ relume_status relume_trainer_step(relume_trainer *trainer, relume_error *error)
     if (trainer->backward.stride)
         trainer->backward.stride->known = true;
     observer_tell(trainer, &now, batch.count);
-    if (trainer->rest.units > 0)
-        rest_note(trainer, &now);
+    rest_note(trainer, &now);
     return RELUME_OK;
 }
 

@@ -151,12 +151,27 @@ static void gradients_layout(struct rlm_arena *arena, relume_trainer *trainer)
 /* Fewer weights than these are multiplied as fast as one looks which units could be left out. */
 #define REST_LEAST ((size_t)4096)
 
-static bool rest_is_watched(const relume_network *network, const relume_trainer_options *options)
+static bool rest_is_watched(const struct rlm_layer *layer, const relume_trainer_options *options)
 {
-    if (options->dense > 0 || network->layer_count < 2)
-        return false;
     return options->dense < 0 ||
-           network->layers[0].out_features >= REST_LEAST / network->layers[0].in_features;
+           (options->dense == 0 && layer->out_features >= REST_LEAST / layer->in_features);
+}
+
+/* The first layer is watched for proofs (rest.h), too: there it matters what moved, whether or not anybody can
+ * ever sleep. */
+static void rest_layout(struct rlm_arena *arena, relume_trainer *trainer,
+                        const relume_trainer_options *options)
+{
+    const relume_network *network = trainer->network;
+    bool sleeps = isfinite(rlm_optimizer_rest_bound(options).limit) && !(options->clip_norm > 0);
+    trainer->sleep = rlm_arena_take(arena, network->layer_count, sizeof *trainer->sleep);
+    struct rlm_sleep none = {0};
+    for (size_t l = 0; l + 1 < network->layer_count; l++)
+        if (rest_is_watched(&network->layers[l], options) && (l == 0 || sleeps))
+            rlm_sleep_layout(arena, trainer->sleep ? &trainer->sleep[l] : &none,
+                             network->layers[l].out_features);
+    if (network->layer_count > 1 && rest_is_watched(&network->layers[0], options))
+        rlm_rest_layout(arena, &trainer->rest, network->layers[0].out_features);
 }
 
 static void trainer_layout(struct rlm_arena *arena, relume_trainer *trainer,
@@ -166,8 +181,7 @@ static void trainer_layout(struct rlm_arena *arena, relume_trainer *trainer,
     if (!options->no_shuffle)
         trainer->order = rlm_arena_take(arena, trainer->rows.count, sizeof *trainer->order);
     slots_layout(arena, trainer);
-    if (rest_is_watched(trainer->network, options))
-        rlm_rest_layout(arena, &trainer->rest, trainer->network->layers[0].out_features);
+    rest_layout(arena, trainer, options);
     if (options->clip_norm > 0)
         gradients_layout(arena, trainer);
     if (options->schedule == RELUME_SCHEDULE_POINTS) {
@@ -219,9 +233,8 @@ static relume_status trainer_allocate(relume_trainer *trainer, const relume_trai
     if (!rlm_arena_init(&trainer->arena, &network->engine->allocator))
         return rlm_error_memory(error, bytes, "the optimizer's state and the order of samples");
     trainer_layout(&trainer->arena, trainer, options);
-    trainer->backward.motion = trainer->rest.motion;
-    trainer->backward.slept = trainer->rest.slept;
-    trainer->backward.rest_limit = rlm_optimizer_rest_limit(&trainer->options);
+    trainer->backward.sleep = trainer->sleep;
+    trainer->backward.rest = rlm_optimizer_rest_bound(&trainer->options);
     updates_connect(trainer);
     views_connect(trainer);
     return RELUME_OK;
@@ -303,15 +316,30 @@ uint64_t rlm_trainer_get_samples(const relume_trainer *trainer)
     return trainer->samples;
 }
 
+void rlm_trainer_settle_units(relume_trainer *trainer, size_t layer, const uint8_t *wanted)
+{
+    struct rlm_sleep_place place = {trainer->network, layer, &trainer->backward.layer[layer], trainer->step};
+    rlm_sleep_settle(&trainer->sleep[layer], &place, wanted);
+}
+
 void rlm_trainer_settle(relume_trainer *trainer)
 {
-    rlm_rest_wake(&trainer->rest, trainer->network, &trainer->backward.layer[0], trainer->step);
+    for (size_t l = 0; l < trainer->network->layer_count; l++)
+        rlm_trainer_settle_units(trainer, l, NULL);
+}
+
+/* Parameters or states are no longer what the last step left behind. */
+static void rest_forget(relume_trainer *trainer)
+{
+    for (size_t l = 0; l < trainer->network->layer_count; l++)
+        rlm_sleep_forget(&trainer->sleep[l]);
+    rlm_rest_forget(&trainer->rest, &trainer->pass, trainer->step);
 }
 
 void relume_trainer_parameters_changed(relume_trainer *trainer)
 {
     rlm_trainer_settle(trainer);
-    rlm_rest_forget(&trainer->rest, &trainer->pass, trainer->step);
+    rest_forget(trainer);
 }
 
 bool rlm_trainer_unit_rested(const relume_trainer *trainer, size_t unit, uint64_t step)
@@ -367,7 +395,7 @@ relume_status rlm_trainer_set_state(relume_trainer *trainer, const struct rlm_tr
         return rlm_error_set(error, RELUME_USAGE, "the state is of step %llu, training has %llu steps",
                              (unsigned long long)state->step, (unsigned long long)trainer->steps);
     trainer->step = state->step;
-    rlm_rest_forget(&trainer->rest, &trainer->pass, state->step);
+    rest_forget(trainer);
     trainer->epoch_sum = (struct rlm_loss_sum){state->epoch_loss, state->epoch_correct, state->epoch_samples};
     return RELUME_OK;
 }

@@ -96,6 +96,7 @@ static void parameters_compare(const struct parameters *p, const char *of, const
 static void still_rows(struct random *r, const struct parameters *w, const struct parameters *b, size_t rows,
                        size_t stride)
 {
+    static const float still[] = {-0x1p-140F, 0x1p-70F, 0x1p-50F, -0x1p-30F};
     for (size_t row = 0; row < rows; row++) {
         if (random_one_in(r, 2))
             continue;
@@ -103,7 +104,7 @@ static void still_rows(struct random *r, const struct parameters *w, const struc
         for (size_t i = 0; i < stride; i++)
             if (i != kept)
                 ((float *)w->s1.want)[row * stride + i] = ((float *)w->s1.got)[row * stride + i] =
-                    random_one_in(r, 4) ? -0x1p-140F : 0;
+                    random_one_in(r, 4) ? still[random_below(r, 4)] : 0;
         ((float *)b->s1.want)[row] = ((float *)b->s1.got)[row] = 0;
     }
 }
@@ -142,9 +143,10 @@ static void weights_once(const struct rlm_kernels *kernels, struct random *r, si
         .weight_update = random_update(r),
         .bias_update = random_update(r),
         .stride = stride,
-        .rest_limit = random_one_in(r, 4)   ? INFINITY
-                      : random_one_in(r, 2) ? 0
-                                            : 0x1p-20F,
+        .rest = {random_one_in(r, 4)   ? INFINITY
+                 : random_one_in(r, 2) ? 0
+                                       : 0x1p-20F,
+                 random_one_in(r, 4) ? INFINITY : 0x1p30F},
     };
     if (batch > 0 && !feature_list && random_one_in(r, 2))
         a.terms = terms_of(a.x_features, features, rlm_round_up(batch, RLM_LANES));

@@ -4,6 +4,7 @@
 #if defined(__aarch64__)
 
 #include <arm_neon.h>
+#include <float.h>
 #include <string.h>
 
 #include "base/checked.h"

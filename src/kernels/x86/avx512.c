@@ -3,6 +3,7 @@
  * from memory by the multiplication itself. Empty elsewhere. */
 #if defined(__x86_64__)
 
+#include <float.h>
 #include <immintrin.h>
 #include <string.h>
 

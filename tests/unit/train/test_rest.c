@@ -6,6 +6,7 @@
 #include "census/census.h"
 #include "network/network.h"
 #include "run/counting.h"
+#include "train/optimizer.h"
 #include "train/state.h"
 
 #define SAMPLES 150
@@ -31,18 +32,25 @@ static relume_trainer_options options_of(relume_optimizer optimizer, double rate
     return options;
 }
 
-static struct training training_begin(relume_engine *engine, const relume_trainer_options *options)
+/* One unit in `apart` is born dead, or nearly so. */
+static struct training training_of(relume_engine *engine, const relume_trainer_options *options,
+                                   size_t features, size_t apart)
 {
     struct training t = {
-        world_dataset(engine, SAMPLES, FEATURES, 5, 0, 3),
-        world_network(engine, (const size_t[]){FEATURES, UNITS, 40, 5, 0}, RELUME_LOSS_SOFTMAX, 1), NULL,
+        world_dataset(engine, SAMPLES, features, 5, 0, 3),
+        world_network(engine, (const size_t[]){features, UNITS, 40, 5, 0}, RELUME_LOSS_SOFTMAX, 1), NULL,
         NULL};
     relume_error error = {0};
-    for (size_t n = 0; n < UNITS; n += 2)
-        t.network->layers[0].bias[n] = -4; /* most of these are born dead, the others nearly so */
+    for (size_t n = 0; n < UNITS; n += apart)
+        t.network->layers[0].bias[n] = -4;
     assert_ok(relume_trainer_create(t.network, t.dataset, options, &t.trainer, &error), error);
     assert_ok(relume_census_create(t.network, t.dataset, RELUME_SPLIT_TRAIN, NULL, &t.census, &error), error);
     return t;
+}
+
+static struct training training_begin(relume_engine *engine, const relume_trainer_options *options)
+{
+    return training_of(engine, options, FEATURES, 2);
 }
 
 static void training_end(struct training *t)
@@ -152,6 +160,19 @@ static void test_bytes(void **state)
         }
 }
 
+/* Steps: raises `most` to the units asleep after one of them, and adds those of the second layer that one has
+ * woken. */
+static void step_watched(struct training *t, size_t count, size_t *most, size_t *woken)
+{
+    const struct rlm_sleep *sleep = t->trainer->sleep;
+    for (size_t i = 0; i < count; i++) {
+        size_t before = sleep[1].sleepers;
+        step(t, 1);
+        *most = rlm_size_max(*most, sleep[0].sleepers + sleep[1].sleepers);
+        *woken += before > sleep[1].sleepers ? before - sleep[1].sleepers : 0;
+    }
+}
+
 /* States that have decayed for so long that nothing moves stand still, and what they have missed is made up
  * for. */
 static void test_sleep(void **state)
@@ -160,7 +181,7 @@ static void test_sleep(void **state)
     static const relume_optimizer optimizers[] = {RELUME_MOMENTUM, RELUME_NESTEROV, RELUME_ADAM,
                                                   RELUME_ADAMW};
     const char *levels[RLM_CPU_LEVELS];
-    size_t count = world_levels(levels);
+    size_t count = world_levels(levels), woken = 0;
     for (size_t o = 0; o < sizeof optimizers / sizeof *optimizers; o++)
         for (size_t l = check_rounds(0, count - 1); l < count; l++) {
             if (strcmp(levels[l], "ref") == 0 && optimizers[o] != RELUME_ADAM)
@@ -175,13 +196,10 @@ static void test_sleep(void **state)
             struct training a = training_begin(engine, &options), b = training_begin(engine, &dense);
             size_t most = 0;
             for (size_t round = 0; round < 12; round++) {
-                step(&a, 29);
+                step_watched(&a, 29, &most, &woken);
                 step(&b, 29);
-                most = rlm_size_max(most, a.trainer->rest.sleepers);
-                if (round % 3 == 2) {
+                if (round % 3 == 2)
                     assert_same_states(&a, &b);
-                    assert_int_equal(a.trainer->rest.sleepers, 0);
-                }
                 assert_true(world_networks_equal(a.network, b.network));
             }
             if (most == 0)
@@ -190,6 +208,105 @@ static void test_sleep(void **state)
             training_end(&b);
             relume_engine_destroy(engine);
         }
+    assert_true(woken > 0);
+}
+
+/* Too few silent units for the lists of a pass: they sleep all the same. */
+static void test_sleep_unlisted(void **state)
+{
+    (void)state;
+    const char *levels[RLM_CPU_LEVELS];
+    size_t count = world_levels(levels);
+    for (size_t l = check_rounds(0, count - 1); l < count; l++)
+        for (relume_optimizer o = RELUME_MOMENTUM; o < RELUME_OPTIMIZER_COUNT; o++) {
+            bool adam = o == RELUME_ADAM || o == RELUME_ADAMW;
+            relume_engine *engine = world_engine(levels[l], 2, NULL);
+            relume_trainer_options options = options_of(o, adam ? 0.001 : 0.01), dense;
+            options.dense = 0;
+            options.momentum = options.beta1 = 0.5;
+            dense = options;
+            dense.dense = 1;
+            struct training a = training_of(engine, &options, 80, 8), b = training_of(engine, &dense, 80, 8);
+            size_t most = 0, woken = 0;
+            for (size_t round = 0; round < 5; round++) {
+                step_watched(&a, 29, &most, &woken);
+                step(&b, 29);
+                assert_false(a.trainer->pass.layer[0].listed);
+                assert_true(world_networks_equal(a.network, b.network));
+            }
+            assert_same_states(&a, &b);
+            if (most == 0)
+                fail_msg("%s, %s: no unit ever slept", levels[l], relume_optimizer_name(o));
+            training_end(&a);
+            training_end(&b);
+            relume_engine_destroy(engine);
+        }
+}
+
+#define BOUND_COLUMNS 64
+
+/* One row without a gradient, moved by the updates from `step` on. */
+struct lonely {
+    float w[BOUND_COLUMNS], s1[BOUND_COLUMNS], s2[BOUND_COLUMNS], bias[RLM_LANES], b1[RLM_LANES],
+        b2[RLM_LANES];
+} __attribute__((aligned(64)));
+
+/* Whether an update changes a bit of the row. */
+static bool moves(struct lonely *row, const relume_trainer_options *options, uint64_t step)
+{
+    struct lonely before = *row;
+    struct rlm_update update = rlm_optimizer_update(options, options->learning_rate, step, false);
+    uint32_t unit = 0;
+    uint8_t motion = RLM_MOTION_MOVED;
+    struct rlm_backward_weights a = {.in_features = BOUND_COLUMNS,
+                                     .out_features = 1,
+                                     .units = &unit,
+                                     .weight_update = update,
+                                     .bias_update = update,
+                                     .stride = BOUND_COLUMNS,
+                                     .weight = row->w,
+                                     .bias = row->bias,
+                                     .weight_s1 = row->s1,
+                                     .weight_s2 = row->s2,
+                                     .bias_s1 = row->b1,
+                                     .bias_s2 = row->b2,
+                                     .motion = &motion,
+                                     .rest = rlm_optimizer_rest_bound(options)};
+    rlm_kernels_get(RLM_CPU_REF)->backward_weights(&a, 0, 1);
+    bool moved = memcmp(before.w, row->w, sizeof row->w) != 0;
+    assert_int_equal(motion == RLM_MOTION_MOVED, moved);
+    return moved;
+}
+
+/* Parameters whose states are only just small enough for the bound: no update without a gradient moves them,
+ * from whatever step on. With states 64 times as large the first one moves some. */
+static void test_bound(void **state)
+{
+    (void)state;
+    size_t moved = 0;
+    for (relume_optimizer o = RELUME_MOMENTUM; o < RELUME_OPTIMIZER_COUNT; o++)
+        for (uint64_t first = 1; first < 3000; first = first * 3 + 1) {
+            bool adam = o == RELUME_ADAM || o == RELUME_ADAMW;
+            relume_trainer_options options = options_of(o, 0.01);
+            struct rlm_rest_bound bound = rlm_optimizer_rest_bound(&options);
+            struct lonely row = {0}, larger;
+            row.bias[0] = 1;
+            for (size_t i = 0; i < BOUND_COLUMNS; i++) {
+                row.w[i] = (i % 2 ? -1.0f : 1.0f) * ldexpf(1.0f + (float)(i % 7) / 8, -(int)(i % 11));
+                row.s2[i] = adam ? ldexpf(1.3f, -(int)(i * 5 % 130)) : 0;
+                float divisor = adam ? sqrtf(row.s2[i]) + (float)options.epsilon : 1;
+                row.s1[i] = fabsf(row.w[i]) * divisor / bound.state * (1 - 0x1p-20f);
+            }
+            larger = row;
+            for (size_t i = 0; i < BOUND_COLUMNS; i++)
+                larger.s1[i] *= 64;
+            for (uint64_t t = first; t < first + 300; t++)
+                if (moves(&row, &options, t))
+                    fail_msg("%s: update %llu from %llu on moves a row at rest", relume_optimizer_name(o),
+                             (unsigned long long)t, (unsigned long long)first);
+            moved += moves(&larger, &options, first);
+        }
+    assert_true(moved > 0);
 }
 
 /* With weight decay nothing ever rests; with clipping only plain SGD leaves a unit alone. */
@@ -267,7 +384,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes),   cmocka_unit_test(test_sleep),  cmocka_unit_test(test_never),
-        cmocka_unit_test(test_written), cmocka_unit_test(test_rested),
+        cmocka_unit_test(test_written), cmocka_unit_test(test_rested), cmocka_unit_test(test_sleep_unlisted),
+        cmocka_unit_test(test_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

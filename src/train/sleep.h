@@ -1,0 +1,60 @@
+/* Units that no update moves any more fall asleep: a step does nothing for them until a sample opens them.
+ *
+ * Where no sample of a batch opens a unit its gradient is +0, and momentum or Adam alone still move it, along
+ * a state that decays. Once the state is so small that this update changes no bit of the unit's parameters
+ * and none that follow could (kernels/rest.h), nothing is left to do but to decay the states, and that can be
+ * made up for at any time: it follows from the number of steps alone. It is made up for before a step that
+ * gives the unit a gradient, and before anybody reads the states. So no byte of training depends on this.
+ *
+ * Nothing is assumed of later batches: a unit asleep is worked out by every forward pass, as it is. Which
+ * units need not even that is a matter of rest.h. */
+#ifndef RLM_TRAIN_SLEEP_H
+#define RLM_TRAIN_SLEEP_H
+
+#include "network/forward.h"
+
+struct rlm_layer_update;
+
+/* Of one hidden layer. */
+struct rlm_sleep {
+    size_t units; /* of the layer; 0: nothing is watched, and every unit is awake */
+    uint8_t
+        *motion; /* [units]: what the last step did, an enum rlm_motion; MOVED where that was not watched */
+    uint64_t *slept; /* [units]: the updates its states have seen, for a unit asleep; 0: it is awake */
+    size_t sleepers; /* how many are asleep */
+    uint64_t *fired; /* [units]: the last update whose batch opened it */
+    /* private */
+    uint32_t *late; /* [units]: those whose states have to catch up, and [units]: by how many updates */
+    uint64_t *missed;
+};
+
+/* Takes the arrays of `units` units from the arena; call it a second time for the addresses. */
+void rlm_sleep_layout(struct rlm_arena *arena, struct rlm_sleep *sleep, size_t units);
+
+/* Somebody else has set parameters or states: everybody is awake, and nothing is made up for. */
+void rlm_sleep_forget(struct rlm_sleep *sleep);
+
+/* Update `step` (from 1) is done; active[unit] counts the samples of its batch that opened the unit. Who has
+ * come to rest falls asleep. */
+void rlm_sleep_note(struct rlm_sleep *sleep, const uint32_t *active, uint64_t step);
+
+/* Where states are brought up to date. */
+struct rlm_sleep_place {
+    const relume_network *network;
+    size_t layer;
+    const struct rlm_layer_update *update; /* has the layer's states, and the coefficients of the last step */
+    uint64_t step;                         /* updates done so far */
+};
+
+/* Whether no sample has opened the unit for so many updates that it may be asleep before it fires again. */
+bool rlm_sleep_is_silent(const struct rlm_sleep *sleep, size_t unit, uint64_t step);
+
+/* Wakes the listed units (NULL: all of them) after bringing their states to where they are by now. */
+void rlm_sleep_wake(struct rlm_sleep *sleep, const struct rlm_sleep_place *place, const uint32_t *units,
+                    size_t count);
+
+/* Brings the states of the units with wanted[unit] != 0 (NULL: of all) to where they are by now. They sleep
+ * on. */
+void rlm_sleep_settle(struct rlm_sleep *sleep, const struct rlm_sleep_place *place, const uint8_t *wanted);
+
+#endif
