@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "autopsy/inputs.h"
-
-#define LONGEST 65000 /* features: the sums of sketch.h fit 31 bits, and Σ u is exact as a float */
+#include "network/sketch.h"
 
 static size_t groups_of(const struct rlm_inputs *inputs)
 {
@@ -52,7 +51,7 @@ void rlm_inputs_keep_bytes(struct rlm_inputs *inputs, const relume_network *netw
     enum rlm_cpu_level level = inputs->engine->level;
     const relume_scaling *scaling = &network->scaling;
     bool useful = rlm_widen_find(level) || rlm_dots_find(level);
-    if (!useful || dataset->element != RELUME_U8 || inputs->features > LONGEST)
+    if (!useful || dataset->element != RELUME_U8 || inputs->features > RLM_SKETCH_LONGEST)
         return;
     layout(&inputs->raw, inputs);
     if (!rlm_arena_init(&inputs->raw, &inputs->engine->allocator)) {

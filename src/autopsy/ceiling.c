@@ -41,8 +41,8 @@ static void layout(struct rlm_arena *arena, struct rlm_ceilings *c, size_t threa
     c->weights = rlm_arena_take(arena, c->units, sizeof(float));
     c->reach = rlm_arena_take(arena, c->blocks * c->groups, sizeof(float));
     c->longest = rlm_arena_take(arena, c->groups, sizeof(float));
-    c->rounded = rlm_arena_take(arena, c->sketch.dots ? c->units * 4 * c->sketch.quads : 0, 1);
-    c->sketched = rlm_arena_take(arena, c->sketch.dots ? c->units : 0, sizeof *c->sketched);
+    c->rounded = rlm_arena_take(arena, c->sums.sketch.dots ? c->units * 4 * c->sums.sketch.quads : 0, 1);
+    c->sketched = rlm_arena_take(arena, c->sums.sketch.dots ? c->units : 0, sizeof *c->sketched);
     c->work = rlm_arena_take(arena, threads, sizeof *c->work);
     for (size_t thread = 0; thread < threads; thread++) {
         struct rlm_ceiling_work work;
@@ -94,11 +94,11 @@ relume_status rlm_ceilings_init(struct rlm_ceilings *ceilings, const relume_netw
                                 .groups = rlm_divide_up(inputs->samples, RLM_GROUP),
                                 .blocks = rlm_divide_up(inputs->features, RLM_LANES)};
     size_t threads = rlm_pool_threads(inputs->engine->pool);
-    rlm_sketch_init(&made.sketch, network, inputs);
+    rlm_byte_sums_init(&made.sums, network, inputs);
     layout(&made.arena, &made, threads);
     size_t bytes = made.arena.overflow ? SIZE_MAX : made.arena.used;
     if (!rlm_arena_init(&made.arena, &inputs->engine->allocator)) {
-        rlm_sketch_deinit(&made.sketch);
+        rlm_byte_sums_deinit(&made.sums);
         return rlm_error_memory(error, bytes, "bounds on what the first layer gives");
     }
     layout(&made.arena, &made, threads);
@@ -113,7 +113,7 @@ relume_status rlm_ceilings_init(struct rlm_ceilings *ceilings, const relume_netw
 
 void rlm_ceilings_deinit(struct rlm_ceilings *ceilings)
 {
-    rlm_sketch_deinit(&ceilings->sketch);
+    rlm_byte_sums_deinit(&ceilings->sums);
     rlm_arena_deinit(&ceilings->arena);
     *ceilings = (struct rlm_ceilings){0};
 }
@@ -190,8 +190,9 @@ static void settle_unit(void *context, size_t task, size_t thread)
     memcpy(kept, row, c->stride * sizeof *kept);
     kept[c->stride] = bias;
     c->weight[unit] = weight;
-    if (c->sketch.dots)
-        rlm_sketch_round(&c->sketch, row, bias, c->rounded + unit * 4 * c->sketch.quads, &c->sketched[unit]);
+    if (c->sums.sketch.dots)
+        rlm_sketch_round(&c->sums.sketch, row, bias, c->rounded + unit * 4 * c->sums.sketch.quads,
+                         &c->sketched[unit]);
 }
 
 static void settle(struct rlm_ceilings *ceilings, const struct rlm_live *live, bool aside)
@@ -261,10 +262,11 @@ static void lower(struct rlm_ceilings *c, const uint32_t *unit, size_t count, si
     const struct rlm_sketched *sketched[RLM_DOTS_ROWS];
     float bound[RLM_DOTS_ROWS];
     for (size_t i = 0; i < count; i++) {
-        rounded[i] = c->rounded + (size_t)unit[i] * 4 * c->sketch.quads;
+        rounded[i] = c->rounded + (size_t)unit[i] * 4 * c->sums.sketch.quads;
         sketched[i] = &c->sketched[unit[i]];
     }
-    rlm_sketch_bound(&c->sketch, group, c->longest[group], rounded, sketched, count, bound);
+    struct rlm_sketch_group samples = rlm_byte_sums_group(&c->sums, group, c->longest[group]);
+    rlm_sketch_bound(&c->sums.sketch, &samples, rounded, sketched, count, bound);
     for (size_t i = 0; i < count; i++) {
         float *ceiling = &c->ceiling[unit[i] * c->groups + group];
         *ceiling = bound[i] < *ceiling ? bound[i] : *ceiling;
@@ -397,7 +399,7 @@ static void pass_group(const struct pass_region *region, size_t group, size_t th
     const struct rlm_ceilings *c = region->ceilings;
     const struct rlm_inputs *inputs = c->inputs;
     struct rlm_ceiling_work *work = &c->work[thread];
-    if (c->sketch.dots && !region->open)
+    if (c->sums.sketch.dots && !region->open)
         screen(region, group, work);
     size_t count = gather(region, group, work);
     if (count > 0) {

@@ -12,7 +12,7 @@
 #ifndef RLM_AUTOPSY_CEILING_H
 #define RLM_AUTOPSY_CEILING_H
 
-#include "autopsy/sketch.h"
+#include "autopsy/byte_sums.h"
 
 /* Scratch memory of one thread. The rows of one group stay for the next, which needs most of them again. */
 struct rlm_ceiling_work {
@@ -42,7 +42,7 @@ struct rlm_ceilings {
     float *reach;   /* [blocks, groups]: S */
     float *longest; /* [groups]: the largest norm1 */
     struct rlm_ceiling_work *work; /* [threads] */
-    struct rlm_sketch sketch;      /* of the same data */
+    struct rlm_byte_sums sums;     /* of the same data */
     int8_t *rounded; /* [units][4 · quads]: the rows of this and the next, where there is a sketch */
     struct rlm_sketched *sketched; /* [units] */
     struct rlm_arena arena;

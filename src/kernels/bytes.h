@@ -1,6 +1,6 @@
 /* Work on samples kept as bytes, for which some CPUs have instructions of their own. Neither kernel makes a
  * result by itself: one gives back the floats that pack.inc makes, bit for bit, and the other bounds sums of
- * them (autopsy/sketch.h).
+ * them (network/sketch.h).
  *
  * Byte panels of K features:  u[⌈B/16⌉][⌈K/4⌉][16][4], four features of a sample side by side, 0 beyond B and
  * K. */

@@ -4,6 +4,7 @@
 
 #include "network/loss.h"
 #include "train/backward.h"
+#include "train/proof.h"
 #include "train/rest.h"
 #include "train/trainer.h"
 
@@ -28,6 +29,7 @@ struct relume_trainer {
     struct rlm_loss_pass loss;
     struct rlm_backward backward;
     struct rlm_rest rest;    /* no units with options.dense */
+    struct rlm_proof proof;  /* of the same units, where their death can be proved ahead of time */
     struct rlm_sleep *sleep; /* [layers]: no units with options.dense, or where nobody could ever sleep */
     size_t slot_count;
     struct rlm_slot *slots;         /* [layers][slot_count] */

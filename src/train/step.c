@@ -285,6 +285,19 @@ static void rest_note(relume_trainer *trainer, const struct moment *now)
         rlm_rest_note_epoch(&trainer->rest, &trainer->pass, trainer->step - trainer->steps_per_epoch + 1);
 }
 
+/* Its time is the steps' that gain by it. */
+static void proof_look(relume_trainer *trainer)
+{
+    uint64_t epoch = trainer->steps_per_epoch, left = epoch - trainer->step % epoch;
+    if (trainer->steps - trainer->step < left)
+        left = trainer->steps - trainer->step;
+    if (!rlm_proof_is_due(&trainer->proof, trainer->step, left, epoch))
+        return;
+    double begin = rlm_clock_now();
+    rlm_proof_look(&trainer->proof, &trainer->pass, &trainer->rest, &trainer->sleep[0], trainer->step);
+    trainer->step_seconds += rlm_clock_now() - begin;
+}
+
 static void observer_tell(const relume_trainer *trainer, const struct moment *now, size_t batch)
 {
     if (!trainer->observer.stepped)
@@ -369,6 +382,7 @@ relume_status relume_trainer_step(relume_trainer *trainer, relume_error *error)
         trainer->backward.stride->known = true;
     observer_tell(trainer, &now, batch.count);
     rest_note(trainer, &now);
+    proof_look(trainer);
     return RELUME_OK;
 }
 

@@ -157,8 +157,8 @@ static bool rest_is_watched(const struct rlm_layer *layer, const relume_trainer_
            (options->dense == 0 && layer->out_features >= REST_LEAST / layer->in_features);
 }
 
-/* The first layer is watched for proofs (rest.h), too: there it matters what moved, whether or not anybody can
- * ever sleep. */
+/* The first layer is watched for proofs (rest.h), too: there it matters what moved, whether or not anybody
+ * can ever sleep. */
 static void rest_layout(struct rlm_arena *arena, relume_trainer *trainer,
                         const relume_trainer_options *options)
 {
@@ -170,8 +170,10 @@ static void rest_layout(struct rlm_arena *arena, relume_trainer *trainer,
         if (rest_is_watched(&network->layers[l], options) && (l == 0 || sleeps))
             rlm_sleep_layout(arena, trainer->sleep ? &trainer->sleep[l] : &none,
                              network->layers[l].out_features);
-    if (network->layer_count > 1 && rest_is_watched(&network->layers[0], options))
+    if (network->layer_count > 1 && rest_is_watched(&network->layers[0], options)) {
         rlm_rest_layout(arena, &trainer->rest, network->layers[0].out_features);
+        rlm_proof_layout(arena, &trainer->proof, network, trainer->dataset);
+    }
 }
 
 static void trainer_layout(struct rlm_arena *arena, relume_trainer *trainer,

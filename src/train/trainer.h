@@ -28,9 +28,9 @@ rlm_trainer_slots(const relume_trainer *trainer); /* 0 SGD, 1 momentum and neste
 /* Until the next step. Call rlm_trainer_settle first. */
 struct rlm_slot rlm_trainer_get_slot(const relume_trainer *trainer, size_t layer, size_t slot);
 
-/* Brings up to date the states of silent units, which steps leave as they were for as long as that can be made
- * up for. States of units that fired at the last step are always up to date. The second: of the units of one
- * layer with wanted[unit] != 0. */
+/* Brings up to date the states of silent units, which steps leave as they were for as long as that can be
+ * made up for. States of units that fired at the last step are always up to date. The second: of the units of
+ * one layer with wanted[unit] != 0. */
 void rlm_trainer_settle(relume_trainer *trainer);
 void rlm_trainer_settle_units(relume_trainer *trainer, size_t layer, const uint8_t *wanted);
 

@@ -213,7 +213,7 @@ static void check_work(const struct wander *w, bool is_bytes, bool uniform)
     const struct rlm_inputs *data = &w->strata.layer[0].inputs[0];
     assert_true(w->shut > 1000 && w->some > MOVES / 4 && w->passed_over > 0);
     assert_true((data->widen != NULL) == (is_bytes && uniform && rlm_widen_find(level) != NULL));
-    bool sketched = w->strata.ceilings.sketch.dots != NULL;
+    bool sketched = w->strata.ceilings.sums.sketch.dots != NULL;
     assert_true(sketched == (is_bytes && rlm_dots_find(level) != NULL));
     assert_true(sketched ? w->below > 1000 : w->below == 0);
 }

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "autopsy/sketch.h"
 #include "base/rng.h"
 #include "kernels/bytes.h"
+#include "network/sketch.h"
 #include "world.h"
 
 #define GROUPS ((size_t)3)
@@ -19,12 +19,12 @@ static void test_dots(void **state)
     relume_engine *engine = *state;
     rlm_dots_kernel *dots = rlm_dots_find(engine->level);
     struct rlm_rng rng = {1, RLM_RNG_TEST, 5};
-    _Alignas(64) uint8_t x[RLM_GROUP * 4 * MOST_QUADS];
+    _Alignas(64) uint8_t x[RLM_SKETCH_SAMPLES * 4 * MOST_QUADS];
     int8_t row[RLM_DOTS_ROWS][4 * MOST_QUADS];
     if (!dots)
         print_message("# no kernel for this CPU\n");
     for (uint64_t turn = 0; dots && turn < 200; turn++) {
-        int32_t told[RLM_DOTS_ROWS * RLM_GROUP], meant[RLM_DOTS_ROWS * RLM_GROUP];
+        int32_t told[RLM_DOTS_ROWS * RLM_SKETCH_SAMPLES], meant[RLM_DOTS_ROWS * RLM_SKETCH_SAMPLES];
         struct rlm_dots a = {.quads = 1 + turn % MOST_QUADS, .rows = 1 + turn % RLM_DOTS_ROWS, .x = x};
         for (size_t i = 0; i < sizeof x;
              i++) /* also all at the ends, where a product of 16 bits would not do */
@@ -40,7 +40,7 @@ static void test_dots(void **state)
         rlm_dots_ref(&a);
         a.out = told;
         dots(&a);
-        assert_memory_equal(told, meant, a.rows * RLM_GROUP * sizeof *told);
+        assert_memory_equal(told, meant, a.rows * RLM_SKETCH_SAMPLES * sizeof *told);
     }
 }
 
@@ -52,14 +52,14 @@ static void test_widen(void **state)
         print_message("# no kernel for this CPU\n");
     for (size_t features = 1; widen && features <= 17; features++) {
         size_t quads = (features + 3) / 4;
-        uint8_t *bytes = calloc((size_t)RLM_GROUP * 4 * quads, 1);
-        float *x = calloc(RLM_GROUP * features + 3 * (size_t)RLM_LANES, sizeof *x);
-        for (size_t lane = 0; lane < RLM_GROUP; lane++)
+        uint8_t *bytes = calloc((size_t)RLM_SKETCH_SAMPLES * 4 * quads, 1);
+        float *x = calloc(RLM_SKETCH_SAMPLES * features + 3 * (size_t)RLM_LANES, sizeof *x);
+        for (size_t lane = 0; lane < RLM_SKETCH_SAMPLES; lane++)
             for (size_t k = 0; k < features; k++) /* every byte in turn */
                 bytes[(lane / RLM_LANES * quads + k / 4) * RLM_LANES * 4 + lane % RLM_LANES * 4 + k % 4] =
                     (uint8_t)(lane * 8 + k * 13);
         widen(bytes, features, x);
-        for (size_t lane = 0; lane < RLM_GROUP; lane++)
+        for (size_t lane = 0; lane < RLM_SKETCH_SAMPLES; lane++)
             for (size_t k = 0; k < features; k++)
                 assert_float_equal(x[(lane / RLM_LANES * features + k) * RLM_LANES + lane % RLM_LANES],
                                    (float)(uint8_t)(lane * 8 + k * 13) / 255.0f, 0.0f);
@@ -74,10 +74,10 @@ static void test_widen(void **state)
 #define QUADS ((FEATURES + 3) / 4)
 
 struct scene {
-    _Alignas(64) uint8_t x[GROUPS * RLM_GROUP * 4 * QUADS];
-    float sum[GROUPS * RLM_GROUP], heaviest[GROUPS], longest[GROUPS];
+    _Alignas(64) uint8_t x[GROUPS * RLM_SKETCH_SAMPLES * 4 * QUADS];
+    float sum[GROUPS * RLM_SKETCH_SAMPLES], heaviest[GROUPS], longest[GROUPS];
     float offset[FEATURES], divisor[FEATURES];
-    float input[GROUPS * RLM_GROUP][FEATURES]; /* as pack makes them */
+    float input[GROUPS * RLM_SKETCH_SAMPLES][FEATURES]; /* as pack makes them */
 };
 
 static void draw_scene(struct scene *s, struct rlm_rng *rng, bool uniform)
@@ -87,7 +87,7 @@ static void draw_scene(struct scene *s, struct rlm_rng *rng, bool uniform)
         s->offset[k] = uniform ? 0.0f : (float)rlm_rng_below(rng, k, 200);
         s->divisor[k] = uniform ? 255.0f : 1.0f + (float)rlm_rng_below(rng, 100 + k, 90);
     }
-    for (size_t place = 0; place < GROUPS * RLM_GROUP; place++) {
+    for (size_t place = 0; place < GROUPS * RLM_SKETCH_SAMPLES; place++) {
         double norm1 = 1.0;
         for (size_t k = 0; k < FEATURES; k++) {
             uint8_t u = (uint8_t)rlm_rng_below(rng, 1000 + place * FEATURES + k, 256);
@@ -96,7 +96,7 @@ static void draw_scene(struct scene *s, struct rlm_rng *rng, bool uniform)
             s->input[place][k] = ((float)u - s->offset[k]) / s->divisor[k];
             norm1 += fabs((double)s->input[place][k]);
         }
-        size_t group = place / RLM_GROUP;
+        size_t group = place / RLM_SKETCH_SAMPLES;
         s->heaviest[group] = fmaxf(s->heaviest[group], s->sum[place]);
         s->longest[group] = fmaxf(s->longest[group], (float)(norm1 * (1.0 + 0x1p-22)));
     }
@@ -116,8 +116,11 @@ static void check_bounds(const struct scene *s, const struct rlm_sketch *sketch,
         const struct rlm_sketched *units[] = {&unit};
         float bound;
         double highest = -INFINITY;
-        rlm_sketch_bound(sketch, group, s->longest[group], rows, units, 1, &bound);
-        for (size_t place = group * RLM_GROUP; place < (group + 1) * RLM_GROUP; place++) {
+        struct rlm_sketch_group samples = {s->x + group * RLM_SKETCH_SAMPLES * 4 * QUADS,
+                                           s->sum + group * RLM_SKETCH_SAMPLES, s->heaviest[group],
+                                           s->longest[group]};
+        rlm_sketch_bound(sketch, &samples, rows, units, 1, &bound);
+        for (size_t place = group * RLM_SKETCH_SAMPLES; place < (group + 1) * RLM_SKETCH_SAMPLES; place++) {
             double p = (double)bias;
             for (size_t k = 0; k < FEATURES; k++)
                 p += (double)weight[k] * (double)s->input[place][k];
@@ -142,12 +145,8 @@ static void test_bounds(void **state)
         draw_scene(s, &rng, uniform);
         struct rlm_sketch sketch = {.dots = dots && turn % 3 ? dots : rlm_dots_ref,
                                     .scaling = {uniform, s->offset, s->divisor},
-                                    .samples = GROUPS * RLM_GROUP,
                                     .features = FEATURES,
-                                    .quads = QUADS,
-                                    .x = s->x,
-                                    .sum = s->sum,
-                                    .heaviest = s->heaviest};
+                                    .quads = QUADS};
         float weight[FEATURES], size = ldexpf(1.0f, (int)(turn % 40) - 30);
         for (size_t k = 0; k < FEATURES; k++)
             weight[k] = turn % 7 == 3 ? 0.0f : size * (float)rlm_rng_normal(&rng, 5000 + k);

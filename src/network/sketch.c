@@ -1,0 +1,105 @@
+/* See sketch.h. */
+#include "network/sketch.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/larger.h"
+
+#define LARGEST 127 /* of q */
+
+static float offset_of(const struct rlm_sketch *sketch, size_t k)
+{
+    return sketch->scaling.offset[sketch->scaling.uniform ? 0 : k];
+}
+
+static float divisor_of(const struct rlm_sketch *sketch, size_t k)
+{
+    return sketch->scaling.divisor[sketch->scaling.uniform ? 0 : k];
+}
+
+bool rlm_sketch_init(struct rlm_sketch *sketch, const relume_network *network)
+{
+    size_t features = network->layers[0].in_features;
+    *sketch = (struct rlm_sketch){.dots = rlm_dots_find(network->engine->level),
+                                  .scaling = network->scaling,
+                                  .features = features,
+                                  .quads = rlm_divide_up(features, 4)};
+    if (features > RLM_SKETCH_LONGEST)
+        sketch->dots = NULL;
+    return sketch->dots != NULL;
+}
+
+/* ---- units ---- */
+
+/* A double as a float that is no smaller in magnitude. */
+static float at_least(double value)
+{
+    return (float)(value * (1.0 + 0x1p-22));
+}
+
+void rlm_sketch_round(const struct rlm_sketch *sketch, const float *weight, float bias, int8_t *q,
+                      struct rlm_sketched *unit)
+{
+    double largest = 0.0, parameter = fabs((double)bias), size = parameter, constant = (double)bias;
+    for (size_t k = 0; k < sketch->features; k++) {
+        double w = (double)weight[k],
+               shift = w * (double)offset_of(sketch, k) / (double)divisor_of(sketch, k);
+        largest = rlm_larger(largest, fabs(w / (double)divisor_of(sketch, k)));
+        parameter = rlm_larger(parameter, fabs(w));
+        size += fabs(shift);
+        constant -= shift;
+    }
+    double scale = (double)(float)(largest / LARGEST), error = 0.0; /* the very number that is worked with */
+    memset(q, 0, 4 * sketch->quads);
+    for (size_t k = 0; k < sketch->features; k++) {
+        double omega = (double)weight[k] / (double)divisor_of(sketch, k);
+        double times = scale > 0.0 ? omega / scale : 0.0;
+        times = times > LARGEST ? LARGEST : times < -LARGEST ? -LARGEST : times;
+        q[k] = (int8_t)(times < 0.0 ? times - 0.5 : times + 0.5);
+        error = rlm_larger(error, fabs(omega - scale * (double)q[k]));
+    }
+    *unit = (struct rlm_sketched){.scale = (float)scale,
+                                  .error = at_least(error),
+                                  .constant = (float)constant,
+                                  .largest = at_least(largest),
+                                  .size = at_least(size),
+                                  .weight = at_least(parameter)};
+}
+
+/* What the floats here may miss. A value is made of four products and sums of numbers no larger than
+ * 2·max|ω|·Σu and |b| + Σ|w·o/d|, each rounded by at most 2⁻²⁴ of its result, and of a sum and a constant
+ * rounded to floats before: together below 2⁻²⁰ of the two. An input x is the quotient rounded twice, which
+ * moves p by less than 4 · 2⁻²⁴ · max|w| · Σ|x|. */
+static float slack(const struct rlm_sketched *unit, const struct rlm_sketch_group *group)
+{
+    return 0x1p-20f * (unit->largest * group->heaviest + unit->size) +
+           0x1p-21f * unit->weight * group->longest + FLT_MIN;
+}
+
+void rlm_sketch_bound(const struct rlm_sketch *sketch, const struct rlm_sketch_group *group,
+                      const int8_t *const *q, const struct rlm_sketched *const *unit, size_t count,
+                      float *bound)
+{
+    int32_t product[RLM_DOTS_ROWS * RLM_SKETCH_SAMPLES] = {0};
+    const float *sum = group->sum;
+    struct rlm_dots dots = {.quads = sketch->quads, .rows = count, .x = group->x, .out = product};
+    for (size_t i = 0; i < count; i++)
+        dots.row[i] = q[i];
+    sketch->dots(&dots);
+    for (size_t i = 0; i < count; i++) {
+        const struct rlm_sketched *u = unit[i];
+        float highest[RLM_LANES], top = -INFINITY;
+        for (size_t lane = 0; lane < RLM_LANES; lane++) {
+            float one = u->scale * (float)product[i * RLM_SKETCH_SAMPLES + lane] + u->error * sum[lane];
+            float two = u->scale * (float)product[i * RLM_SKETCH_SAMPLES + RLM_LANES + lane] +
+                        u->error * sum[RLM_LANES + lane];
+            highest[lane] = one > two ? one : two;
+        }
+        for (size_t lane = 0; lane < RLM_LANES; lane++)
+            top = highest[lane] > top ? highest[lane] : top;
+        bound[i] = top + u->constant + slack(u, group);
+    }
+}
