@@ -171,6 +171,8 @@ static relume_status open_data(struct explain *explain, relume_engine *engine, r
         relume_dataset_options options;
         cli_data_options(args, &options);
         status = relume_dataset_load(engine, name, &options, &explain->read, error);
+        if (status == RELUME_OK)
+            status = relume_network_number_labels(explain->network, explain->read, error);
         explain->dataset = explain->read;
         return status;
     }

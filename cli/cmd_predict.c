@@ -10,10 +10,11 @@
 struct predictions {
     const struct cli_program *program;
     const relume_network *network;
-    const relume_dataset *dataset;
+    relume_dataset *dataset;
     size_t samples, outputs;
-    float *value; /* [samples, outputs]: logits, probabilities, or a regression's outputs */
-    bool classes; /* a class a sample: softmax, or one output through a sigmoid */
+    float *value;          /* [samples, outputs]: logits, probabilities, or a regression's outputs */
+    bool classes;          /* a class a sample: softmax, or one output through a sigmoid */
+    relume_error unscored; /* why there is no score although there are targets */
 };
 
 static const float *row_of(const struct predictions *predictions, size_t sample)
@@ -245,13 +246,20 @@ static relume_status write_predictions(const struct predictions *predictions, co
 }
 
 /* With targets at hand, how good the predictions are; NaN without, or where they do not fit the loss. */
-static relume_status score_of(const struct predictions *predictions, relume_score *score, relume_error *error)
+static relume_status score_of(struct predictions *predictions, relume_score *score, relume_error *error)
 {
+    relume_error why = {0};
     *score = (relume_score){NAN, NAN};
     if (relume_dataset_get_task(predictions->dataset) == RELUME_UNLABELLED)
         return RELUME_OK;
-    relume_status status = relume_network_evaluate(predictions->network, predictions->dataset,
-                                                   cli_split(predictions->program->args), score, error);
+    relume_status status = relume_network_number_labels(predictions->network, predictions->dataset, &why);
+    if (status == RELUME_OK)
+        status = relume_network_evaluate(predictions->network, predictions->dataset,
+                                         cli_split(predictions->program->args), score, &why);
+    if (status == RELUME_NO_MEMORY)
+        *error = why;
+    else
+        predictions->unscored = why;
     return status == RELUME_NO_MEMORY ? status : RELUME_OK;
 }
 
@@ -263,7 +271,11 @@ static void tell_score(const struct predictions *predictions, relume_score score
                 score.loss);
     else if (isfinite(score.loss))
         fprintf(stream, "%zu samples: loss %.6g\n", predictions->samples, score.loss);
-    else
+    else if (predictions->unscored.status != RELUME_OK) {
+        fprintf(stream, "%zu samples, not compared with their targets: ", predictions->samples);
+        cli_put_text(&predictions->program->err, predictions->unscored.message);
+        fputc('\n', stream);
+    } else
         fprintf(stream, "%zu samples, without labels to compare with\n", predictions->samples);
 }
 

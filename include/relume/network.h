@@ -95,6 +95,16 @@ RELUME_API relume_loss relume_network_get_loss(const relume_network *network);
 RELUME_API const char *relume_network_get_class_name(const relume_network *network, size_t label);
 /* How raw input is scaled before the first layer. Valid as long as the network. */
 RELUME_API relume_scaling relume_network_get_scaling(const relume_network *network);
+/* 0 for a network from a file that states no scaling, such as PyTorch's: each dataset it meets is then scaled
+ * as a new network on that dataset would have it, and relume_network_get_scaling says "as it is". */
+RELUME_API int relume_network_has_scaling(const relume_network *network);
+/* Numbers the labels of a dataset as the network numbers its outputs, and names its classes like these: by
+ * the classes' names, or, where the network has none or none that are numbers, by a label's own number (7 is
+ * output 7). Without it a dataset numbers the classes it has, which may be fewer than the network's.
+ * Does nothing without labels. MISMATCH, with the dataset as it was, for a class that the network does not
+ * have; NO_MEMORY. */
+RELUME_API relume_status relume_network_number_labels(const relume_network *network, relume_dataset *dataset,
+                                                      relume_error *error) RELUME_MUST_CHECK;
 
 /* One layer: its names, sizes and a view of its parameters, valid until the network is destroyed and current
  * between calls. Whoever writes parameters while a trainer moves them calls relume_trainer_parameters_changed
