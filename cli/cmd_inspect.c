@@ -56,9 +56,11 @@ static json_t *model_json(struct cli_json *document, const relume_network *netwo
     cli_json_set(document, object, "parameters", cli_json_count(relume_network_get_parameters(network)));
     cli_json_set(document, object, "loss", cli_json_text(relume_loss_name(relume_network_get_loss(network))));
     cli_json_set(document, object, "classes", classes);
-    cli_json_set(
-        document, object, "scaling",
-        scaling_json(document, relume_network_get_scaling(network), relume_network_get_in_features(network)));
+    cli_json_set(document, object, "scaling",
+                 relume_network_has_scaling(network)
+                     ? scaling_json(document, relume_network_get_scaling(network),
+                                    relume_network_get_in_features(network))
+                     : json_null());
     cli_json_set(document, object, "layers", layers);
     return object;
 }
@@ -131,7 +133,10 @@ static bool print_model(const struct cli_term *term, const relume_network *netwo
     printf("loss        %s\n", relume_loss_name(relume_network_get_loss(network)));
     if (classes > 0)
         print_classes(term, classes, network_class, network);
-    print_scaling(relume_network_get_scaling(network));
+    if (relume_network_has_scaling(network))
+        print_scaling(relume_network_get_scaling(network));
+    else
+        puts("scaling     none stated: that of the data it meets");
     putchar('\n');
     return print_layers(term, network);
 }

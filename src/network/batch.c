@@ -73,6 +73,7 @@ relume_status rlm_batch_pack(struct rlm_pass *pass, const struct rlm_batch *batc
 {
     const relume_network *network = pass->network;
     const relume_dataset *dataset = batch->dataset;
+    const relume_scaling *scaling = network->scaling_unstated ? &dataset->scaling : &network->scaling;
     struct pack_region region = {
         .kernels = network->kernels,
         .arguments = {.batch = batch->count,
@@ -81,9 +82,9 @@ relume_status rlm_batch_pack(struct rlm_pass *pass, const struct rlm_batch *batc
                       .is_u8 = dataset->element == RELUME_U8,
                       .index = batch->index,
                       .first = batch->first,
-                      .uniform = network->scaling.uniform != 0,
-                      .offset = network->scaling.offset,
-                      .divisor = network->scaling.divisor,
+                      .uniform = scaling->uniform != 0,
+                      .offset = scaling->offset,
+                      .divisor = scaling->divisor,
                       .x = pass->x,
                       .x_features = pass->x_features},
         .end = batch->count,

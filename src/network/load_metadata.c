@@ -135,8 +135,10 @@ static relume_status scaling_read(const struct rlm_load *load, relume_network *n
 {
     if (rlm_safetensors_find(load->file, "input.offset") || rlm_safetensors_find(load->file, "input.divisor"))
         return scaling_read_features(load, network, error);
-    if (!rlm_safetensors_metadata(load->file, "scaling") || !rlm_safetensors_metadata(load->file, "relume"))
+    if (!rlm_safetensors_metadata(load->file, "scaling") || !rlm_safetensors_metadata(load->file, "relume")) {
+        network->scaling_unstated = true;
         return RELUME_OK;
+    }
     json_t *numbers;
     RLM_TRY(rlm_load_array(load, "scaling", &numbers, error));
     bool valid = json_array_size(numbers) == 2 && json_is_number(json_array_get(numbers, 0)) &&

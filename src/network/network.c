@@ -164,6 +164,7 @@ relume_status rlm_network_set_scaling(relume_network *network, const relume_scal
     memcpy(values + room, scaling->divisor, count * sizeof *values);
     rlm_free((void *)network->scaling.offset);
     network->scaling = (relume_scaling){scaling->uniform, values, values + room};
+    network->scaling_unstated = false;
     return RELUME_OK;
 }
 
@@ -309,6 +310,11 @@ const char *relume_network_get_class_name(const relume_network *network, size_t 
 relume_scaling relume_network_get_scaling(const relume_network *network)
 {
     return network->scaling;
+}
+
+int relume_network_has_scaling(const relume_network *network)
+{
+    return !network->scaling_unstated;
 }
 
 relume_layer relume_network_get_layer(const relume_network *network, size_t index)

@@ -26,6 +26,7 @@ struct relume_network {
     struct rlm_arena arena; /* weights and biases */
     /* of the raw input */
     relume_scaling scaling; /* points into memory the network has */
+    bool scaling_unstated;  /* its file said nothing of scaling: that of the data is used */
     size_t image_rows, image_columns;
     size_t class_count;
     char **class_names;

@@ -47,7 +47,7 @@ static void items_fill(struct save *save)
             save, layer->name, "bias",
             (struct rlm_safetensors_item){.rank = 1, .shape = {layer->out_features}, .data = layer->bias});
     }
-    if (network->scaling.uniform)
+    if (network->scaling.uniform || network->scaling_unstated)
         return;
     struct rlm_safetensors_item item = {.rank = 1, .shape = {network->layers[0].in_features}};
     item.data = network->scaling.offset;
@@ -97,6 +97,8 @@ static void pair_add_architecture(struct save *save)
 static void pair_add_scaling(struct save *save)
 {
     const relume_scaling *scaling = &save->network->scaling;
+    if (save->network->scaling_unstated)
+        return;
     struct rlm_strbuf *text = text_begin(save);
     if (scaling->uniform)
         text_json(text, json_pack("[f, f]", (double)scaling->offset[0], (double)scaling->divisor[0]));

@@ -131,13 +131,29 @@ relume_status rlm_network_for(relume_engine *engine, const relume_run_options *o
     return relume_network_create(engine, &wanted, network, error);
 }
 
+/* A model that states its scaling keeps it, for its weights were fitted to it; any other takes that of the
+ * data. What the outputs are called is for the data to say. */
+static relume_status fit_to_data(relume_run *run, relume_error *error)
+{
+    relume_network *network = run->network;
+    if (network->scaling_unstated)
+        return rlm_network_take_dataset(network, run->dataset, error);
+    if (run->options.data_options.standardize)
+        return rlm_refuse_file(error, RELUME_MISMATCH, run->options.init_from,
+                               "this model states a scaling of its own, which its weights were fitted to; "
+                               "leave out --standardize");
+    return rlm_network_set_class_names(network, (const char *const *)run->dataset->class_names,
+                                       run->dataset->class_names ? run->dataset->outputs : 0, error);
+}
+
 static relume_status create_network(relume_run *run, relume_error *error)
 {
     const relume_run_options *options = &run->options;
     if (options->init_from) {
         RLM_TRY(relume_run_load_network(run->engine, options->init_from, &run->network, error));
         run->network->loss = (relume_loss)options->loss;
-        return check_widths(run, error);
+        RLM_TRY(check_widths(run, error));
+        return fit_to_data(run, error);
     }
     return rlm_network_for(run->engine, options, run->dataset, (relume_loss)options->loss, &run->network,
                            error);

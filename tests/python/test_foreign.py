@@ -1,0 +1,130 @@
+"""Models that relume did not write, on data it did not choose: how bytes are scaled for them, and which output a label means.
+
+A PyTorch-style file states no scaling and no classes. NumPy works out the same network in float64 on what the documents
+promise (bytes by 255, labels by their own numbers, classes by name); a difference of logits far below 1e-4 of their size
+cannot be float32's, while raw bytes in place of scaled ones, or labels numbered anew, differ by orders of magnitude.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import numpy
+
+import tensors
+
+LAYERS = ("0", "2", "4")
+
+
+def network(random, widths):
+    layers = {}
+    for name, (k, n) in zip(LAYERS, zip(widths, widths[1:])):
+        layers[name + ".weight"] = (random.normal(size=(n, k)) * (2 / k) ** 0.5).astype(numpy.float32)
+        layers[name + ".bias"] = (random.normal(size=n) / 4).astype(numpy.float32)
+    return layers
+
+
+def activations(layers, x):
+    z, hidden = x.astype(numpy.float64), []
+    for name in LAYERS:
+        z = z @ layers[name + ".weight"].T.astype(numpy.float64) + layers[name + ".bias"]
+        hidden.append(z)
+        z = numpy.maximum(z, 0)
+    return hidden
+
+
+class Session:
+    def __init__(self, program, folder):
+        self.program, self.folder = os.path.abspath(program), folder
+
+    def run(self, *arguments):
+        done = subprocess.run([self.program, *arguments], cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=120, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    def json(self, *arguments):
+        status, out, err = self.run(*arguments, "--json")
+        assert status == 0, err
+        return json.loads(out)
+
+    def save(self, name, array):
+        numpy.save(f"{self.folder}/{name}", array)
+
+
+def check_scaling(session, layers, images):
+    """Bytes are divided by 255 for a model that states nothing, floats are taken as they are."""
+    for scale, array in ((255, images), (1, (images / 16).astype(numpy.float32))):
+        session.save("x.npy", array)
+        expected = activations(layers, array / scale)
+        margins = [unit["margin"] for unit in session.json("census", "m.safetensors", "x.npy", "--units")["units"]]
+        wanted = numpy.concatenate([layer.max(axis=0) for layer in expected[:2]])
+        assert numpy.allclose(margins, wanted, rtol=1e-4, atol=1e-4), (scale, margins, wanted)
+        found = session.json("predict", "m.safetensors", "x.npy")["predictions"]
+        assert found == [str(i) for i in expected[2].argmax(axis=1)], scale
+    assert session.json("inspect", "m.safetensors")["model"]["scaling"] is None
+    assert "none stated" in session.run("inspect", "m.safetensors")[1]
+
+
+def check_training_from_it(session, layers, images, labels):
+    """--init-from takes scaling and classes from the data where the model has none."""
+    session.save("x.npy", images)
+    session.save("y.npy", labels + 5)
+    train = ["train", "x.npy", "--labels", "y.npy", "--init-from", "m.safetensors", "--epochs", "1", "--optimizer", "sgd"]
+    session.json(*train, "-o", "plain")
+    model = session.json("inspect", "plain/checkpoints/step-0.safetensors")["model"]
+    assert model["scaling"] == {"uniform": True, "offset": [0.0], "divisor": [255.0]}, model["scaling"]
+    assert model["classes"] == [str(5 + i) for i in range(layers["4.bias"].size)], model["classes"]
+    session.json(*train, "-o", "centred", "--standardize")
+    centred = tensors.read(f"{session.folder}/centred/model.safetensors")
+    assert numpy.allclose(centred["input.offset"], images.mean(axis=0), rtol=1e-5), "not standardized"
+    status, _, err = session.run(*train[:5], "plain", *train[6:], "-o", "again", "--standardize")
+    assert status == 3 and "plain" in err and "--standardize" in err, err
+
+
+def accuracy(session, *arguments):
+    return session.json("predict", *arguments)["accuracy"]
+
+
+def check_labels(session, layers, images, labels):
+    """Fewer classes in the data than outputs: a number is its own output, a name the model's."""
+    right = activations(layers, images / 255)[2].argmax(axis=1) == labels
+    some = labels > 0
+    session.save("x.npy", images[some])
+    session.save("y.npy", labels[some])
+    assert accuracy(session, "m.safetensors", "x.npy", "--labels", "y.npy") == right[some].mean()
+    names = numpy.array(["ant", "bee", "cat"])[labels]
+    rows = [",".join([*map(str, row), name]) for row, name in zip(images, names)]
+    for name, kept in (("all", rows), ("some", [row for row in rows if "ant" not in row])):
+        with open(f"{session.folder}/{name}.csv", "w", encoding="ascii") as file:
+            file.write("\n".join([",".join([f"f{k}" for k in range(images.shape[1])] + ["kind"]), *kept]) + "\n")
+    session.json("train", "all.csv", "--target", "kind", "--hidden", "9", "--epochs", "30", "-o", "run")
+    found = numpy.array(session.json("predict", "run", "all.csv", "--target", "kind")["predictions"]) == names
+    assert accuracy(session, "run", "some.csv", "--target", "kind") == found[some].mean()
+    assert accuracy(session, "run", "x.npy", "--labels", "y.npy") == found[some].mean(), "numbers, for classes with names"
+    with open(f"{session.folder}/some.csv", "a", encoding="ascii") as file:
+        file.write(rows[0].replace(names[0], "wasp") + "\n")
+    document = session.run("predict", "run", "some.csv", "--target", "kind", "--json")
+    assert document[0] == 0 and json.loads(document[1])["accuracy"] is None and '"wasp"' in document[2], document
+    status, _, err = session.run("explain", "run", "h1.0", "--data", "some.csv", "--target", "kind")
+    assert status == 3 and '"wasp"' in err, err
+
+
+def main(program):
+    seed = 11
+    random = numpy.random.default_rng(seed)
+    print(f"seed {seed}")
+    images = random.integers(0, 256, (60, 12)).astype(numpy.uint8)
+    labels = random.integers(0, 3, 60)
+    layers = network(random, [12, 10, 8, 3])
+    with tempfile.TemporaryDirectory() as folder:
+        session = Session(program, folder)
+        tensors.write(f"{folder}/m.safetensors", layers)
+        check_scaling(session, layers, images)
+        check_training_from_it(session, layers, images, labels)
+        check_labels(session, layers, images, labels)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
