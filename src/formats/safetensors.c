@@ -271,6 +271,43 @@ static relume_status read_header(struct reader *reader)
     return check_chain(reader);
 }
 
+/* Files that are often taken for a model of this format, told by their first bytes: `mask` says which count.
+ */
+static const struct {
+    unsigned char begin[4], mask[4];
+    const char *what;
+} strangers[] = {
+    {"PK\3\4",
+     {255, 255, 255, 255},
+     "this is a zip archive, expected .safetensors; of a PyTorch .pt or .pth file, save the state_dict as "
+     "that"},
+    {{0x80},
+     {255, 0xf8},
+     "this is a Python pickle, which is not read, for it can run code; save the weights as .safetensors"},
+    {"\x93NUM",
+     {255, 255, 255, 255},
+     "this is a NumPy array, which is data; a model was expected (.safetensors, or a run directory)"},
+    {"\x89HDF", {255, 255, 255, 255}, "this is an HDF5 file; save the weights as .safetensors"},
+    {{8, 0, 0x12},
+     {255, 0xe0, 255},
+     "this is an ONNX model, which is not read; save the weights it was made from as .safetensors"},
+    {{0x1f, 0x8b}, {255, 255}, "this is compressed by gzip, expected .safetensors as it is"},
+};
+
+/* Says what a file is that cannot be of this format, where that can be seen. */
+static relume_status refuse_stranger(const struct rlm_source *source, const unsigned char *bytes,
+                                     relume_error *error)
+{
+    for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
+        bool is = true;
+        for (size_t b = 0; b < 4; b++)
+            is = is && (bytes[b] & strangers[i].mask[b]) == strangers[i].begin[b];
+        if (is)
+            return rlm_refuse_at_byte(error, RELUME_BAD_FORMAT, source->name, 0, "%s", strangers[i].what);
+    }
+    return RELUME_OK;
+}
+
 /* The header's length, checked against the file. */
 static relume_status read_length(const struct rlm_source *source, size_t *size, relume_error *error)
 {
@@ -280,6 +317,12 @@ static relume_status read_length(const struct rlm_source *source, size_t *size, 
                                   "the file ends within the 8 bytes of the header's length");
     RLM_TRY(rlm_source_read(source, 0, bytes, sizeof bytes, error));
     uint64_t length = rlm_load_le64(bytes);
+    unsigned char first = 0;
+    bool fits = length <= HEADER_MOST && length <= source->size - LENGTH_BYTES;
+    if (fits && length)
+        RLM_TRY(rlm_source_read(source, LENGTH_BYTES, &first, 1, error));
+    if (first != '{')
+        RLM_TRY(refuse_stranger(source, bytes, error));
     if (length > HEADER_MOST)
         return rlm_refuse_at_byte(
             error, RELUME_BAD_FORMAT, source->name, 0,
@@ -289,9 +332,6 @@ static relume_status read_length(const struct rlm_source *source, size_t *size, 
         return rlm_refuse_at_byte(error, RELUME_BAD_FORMAT, source->name, source->size,
                                   "the file ends within the header, which is said to have %llu bytes",
                                   (unsigned long long)length);
-    unsigned char first = 0;
-    if (length)
-        RLM_TRY(rlm_source_read(source, LENGTH_BYTES, &first, 1, error));
     if (first != '{')
         return rlm_refuse_at_byte(error, RELUME_BAD_FORMAT, source->name, LENGTH_BYTES,
                                   "the header does not begin with '{' (is this safetensors?)");

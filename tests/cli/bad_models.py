@@ -27,6 +27,31 @@ def model_is_a_pickle(folder):
 
 
 @case
+def model_is_a_pytorch_file(folder):
+    model_is_a_pickle(folder)
+    (folder / "x.npy").write_bytes(npy_bytes(numpy.ones((4, 3), "f4")))
+    return ["predict", "model.pt", "x.npy"]
+
+
+@case
+def model_is_a_bare_pickle(folder):
+    (folder / "model.joblib").write_bytes(pickle.dumps({"weights": list(range(100))}, 4))
+    return ["train", "digits", "--init-from", "model.joblib", *TRAIN]
+
+
+@case
+def model_is_onnx(folder):
+    (folder / "model.onnx").write_bytes(b"\x08\x07\x12\x07pytorch\x1a\x051.13.")
+    return ["census", "model.onnx", "digits"]
+
+
+@case
+def model_and_data_in_the_wrong_order(folder):
+    (folder / "x.npy").write_bytes(npy_bytes(numpy.ones((4, 3), "f4")))
+    return ["predict", "x.npy", "run"]
+
+
+@case
 def model_header_beyond_the_file(folder):
     return model(folder, struct.pack("<Q", 5000) + b"{}")
 
