@@ -9,6 +9,7 @@
 
 #include "help.h"
 #include "program.h"
+#include "suggest.h"
 
 static const struct {
     const char *name;
@@ -98,7 +99,12 @@ static int run(struct cli_program *program, int argc, char **argv)
     if (command)
         return run_command(program, command, argc - 1, argv + 1);
     if (argv[1][0] == '-') {
-        snprintf(message, sizeof message, "%.100s: a command comes first, such as relume train", argv[1]);
+        struct cli_suggestion nearest = {.typed = argv[1]};
+        cli_suggest(&nearest, "--help");
+        cli_suggest(&nearest, "--version");
+        snprintf(message, sizeof message, "%.100s: a command comes first, such as relume train%s%s%s",
+                 argv[1], nearest.word ? "; did you mean " : "", nearest.word ? nearest.word : "",
+                 nearest.word ? "?" : "");
         return cli_misuse(&program->err, NULL, message);
     }
     cli_did_you_mean_command(argv[1], hint, sizeof hint);

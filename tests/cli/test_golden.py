@@ -152,6 +152,8 @@ CASES = {
     "wrong-usage": [
         [],
         ["trian"],
+        ["--versoin"],
+        ["--json"],
         ["train"],
         ["train", "table.csv"],
         ["train", "table.csv", "other.csv", "-o", "run"],
