@@ -45,8 +45,20 @@ static relume_status kind_of_bytes(const relume_allocator *allocator, const stru
     return RELUME_OK;
 }
 
-static relume_status kind_of_file(const relume_allocator *allocator, const char *path, enum kind *kind,
-                                  relume_error *error)
+/* A pipe gives its bytes only once, to whoever reads the data; its kind is told by the options. */
+static bool is_pipe(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
+static enum kind kind_of_pipe(const relume_dataset_options *options)
+{
+    return options->labels ? KIND_ARRAY : options->x_key || options->y_key ? KIND_NPZ : KIND_TABLE;
+}
+
+static relume_status kind_of_file(const relume_allocator *allocator, const char *path,
+                                  const relume_dataset_options *options, enum kind *kind, relume_error *error)
 {
     static const struct {
         const char *ending;
@@ -61,6 +73,10 @@ static relume_status kind_of_file(const relume_allocator *allocator, const char 
             *kind = endings[i].kind;
             return RELUME_OK;
         }
+    if (is_pipe(path)) {
+        *kind = kind_of_pipe(options);
+        return RELUME_OK;
+    }
     struct rlm_source source;
     RLM_TRY(rlm_source_open(allocator, &source, path, error));
     relume_status status = kind_of_bytes(allocator, &source, kind, error);
@@ -75,8 +91,8 @@ static bool may_exist(const char *path)
     return stat(path, &status) == 0 || errno == EACCES;
 }
 
-static relume_status kind_of_name(const relume_allocator *allocator, const char *name, enum kind *kind,
-                                  relume_error *error)
+static relume_status kind_of_name(const relume_allocator *allocator, const char *name,
+                                  const relume_dataset_options *options, enum kind *kind, relume_error *error)
 {
     if (strcmp(name, "digits") == 0)
         *kind = KIND_DIGITS;
@@ -85,7 +101,7 @@ static relume_status kind_of_name(const relume_allocator *allocator, const char 
     else if (rlm_file_is_folder(name))
         *kind = KIND_FOLDER;
     else if (may_exist(name))
-        return kind_of_file(allocator, name, kind, error);
+        return kind_of_file(allocator, name, options, kind, error);
     else
         return rlm_refuse_file(
             error, RELUME_NOT_FOUND, name,
@@ -166,7 +182,7 @@ static relume_status read_test(relume_engine *engine, const relume_dataset_optio
         return rlm_refuse_file(error, RELUME_USAGE, options->test,
                                "test data are given, and a holdout of %g as well; one of them was expected",
                                options->holdout);
-    RLM_TRY(kind_of_name(&engine->allocator, options->test, &kind, error));
+    RLM_TRY(kind_of_name(&engine->allocator, options->test, &theirs, &kind, error));
     RLM_TRY(read_kind(engine, options->test, kind, &theirs, &other, error));
     relume_status status = part_off(&engine->allocator, &other, error);
     if (status != RELUME_OK) {
@@ -192,7 +208,7 @@ relume_status relume_dataset_load(relume_engine *engine, const char *name,
         relume_dataset_options_default(&usual);
         options = &usual;
     }
-    RLM_TRY(kind_of_name(allocator, name, &kind, error));
+    RLM_TRY(kind_of_name(allocator, name, options, &kind, error));
     RLM_TRY(check_options(name, kind, options, error));
     RLM_TRY(read_kind(engine, name, kind, options, &parts, error));
     relume_status status = options->test ? read_test(engine, options, &parts, error) : RELUME_OK;

@@ -38,10 +38,11 @@ class Session:
     def __init__(self, program, folder):
         self.program, self.folder = os.path.abspath(program), folder
 
-    def run(self, *arguments):
-        done = subprocess.run([self.program, *arguments], cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, timeout=120, check=False)
-        return done.returncode, done.stdout, done.stderr
+    def run(self, *arguments, fed=b""):
+        """Exit status, stdout and stderr of a command whose stdin is a pipe with these bytes."""
+        done = subprocess.run([self.program, *arguments], cwd=self.folder, input=fed, capture_output=True, timeout=120,
+                              check=False)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
 
     def json(self, *arguments):
         status, out, err = self.run(*arguments, "--json")
@@ -110,6 +111,19 @@ def check_labels(session, layers, images, labels):
     assert status == 3 and '"wasp"' in err, err
 
 
+def check_pipes(session, images):
+    """A pipe gives its bytes once: options tell what they are, not a look at them before they are read."""
+    session.save("x.npy", images / 16)
+    expected = session.json("predict", "m.safetensors", "x.npy")["predictions"]
+    with open(f"{session.folder}/x.npy", "rb") as file:
+        array = file.read()
+    table = "\n".join(",".join(map(repr, row)) for row in (images / 16).tolist()).encode()
+    for fed, options in ((table, []), (array, ["--labels", "y.npy"])):
+        session.save("y.npy", numpy.arange(len(images)) % 3)
+        status, out, err = session.run("predict", "m.safetensors", "/dev/stdin", *options, fed=fed)
+        assert status == 0 and out.split() == expected, (options, err)
+
+
 def main(program):
     seed = 11
     random = numpy.random.default_rng(seed)
@@ -123,6 +137,7 @@ def main(program):
         check_scaling(session, layers, images)
         check_training_from_it(session, layers, images, labels)
         check_labels(session, layers, images, labels)
+        check_pipes(session, images)
     return 0
 
 
