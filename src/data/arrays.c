@@ -70,7 +70,7 @@ static relume_status open_features(const struct archive *archive, size_t index, 
 static relume_status read_targets(const struct archive *archive, size_t index, struct rlm_part *part)
 {
     struct rlm_tensor tensor;
-    RLM_TRY(rlm_npz_read(archive->npz, index, RLM_READ_STORED, &tensor, archive->error));
+    RLM_TRY(rlm_npz_read(archive->npz, index, RLM_READ_LABELS, &tensor, archive->error));
     relume_status status = rlm_part_add_targets(part, &archive->engine->allocator, &tensor, archive->path,
                                                 rlm_npz_name(archive->npz, index), archive->error);
     rlm_tensor_deinit(&tensor);
@@ -221,8 +221,8 @@ static relume_status read_labels_file(relume_engine *engine, const struct rlm_so
     RLM_TRY(array_kind(allocator, source, &kind, error));
     if (kind == ARRAY_TEXT)
         return read_label_lines(allocator, source, part, error);
-    RLM_TRY(kind == ARRAY_IDX ? rlm_idx_read(allocator, source, RLM_READ_STORED, &tensor, error)
-                              : rlm_npy_read(allocator, source, RLM_READ_STORED, &tensor, error));
+    RLM_TRY(kind == ARRAY_IDX ? rlm_idx_read(allocator, source, RLM_READ_LABELS, &tensor, error)
+                              : rlm_npy_read(allocator, source, RLM_READ_LABELS, &tensor, error));
     relume_status status = rlm_part_add_targets(part, allocator, &tensor, source->name, NULL, error);
     rlm_tensor_deinit(&tensor);
     return status;

@@ -10,6 +10,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "data/reader.h"
+#include "formats/intern.h"
 #include "formats/source.h"
 #include "formats/text.h"
 
@@ -194,18 +195,107 @@ static relume_status add_floats(struct rlm_targets *targets, const relume_alloca
     return rlm_check_finite(targets->floats, 0, tensor->shape[0], targets->outputs, file, item, error);
 }
 
+/* One text of `size` characters as UTF-8 in text[4 · size]; its length, or SIZE_MAX when a character is none.
+ */
+static size_t text_of(const struct rlm_tensor *tensor, size_t sample, size_t size, char *text)
+{
+    const unsigned char *bytes = (const unsigned char *)tensor->data + sample * size;
+    const uint32_t *points = (const uint32_t *)tensor->data + sample * size;
+    size_t length = 0;
+    if (tensor->dtype == RLM_U8) {
+        memcpy(text, bytes, size);
+        for (length = size; length && text[length - 1] == '\0';)
+            length--;
+        return memchr(text, 0, length) ? SIZE_MAX : length;
+    }
+    while (size && points[size - 1] == 0)
+        size--;
+    for (size_t i = 0; i < size; i++) {
+        uint32_t point = points[i];
+        if (point == 0 || point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
+            return SIZE_MAX;
+        size_t more = point < 0x80 ? 0 : point < 0x800 ? 1 : point < 0x10000 ? 2 : 3;
+        static const unsigned char first[] = {0, 0xc0, 0xe0, 0xf0};
+        text[length++] = (char)(first[more] | point >> 6 * more);
+        while (more-- > 0)
+            text[length++] = (char)(0x80 | (point >> 6 * more & 0x3f));
+    }
+    return length;
+}
+
+/* A label has to be valid UTF-8 and not empty. */
+static bool is_label(const char *text, size_t length)
+{
+    if (length == 0 || length == SIZE_MAX)
+        return false;
+    for (size_t step; length; text += step, length -= step)
+        if ((step = rlm_utf8_length(text, length)) == 0)
+            return false;
+    return true;
+}
+
+static relume_status number_texts(struct rlm_targets *targets, struct rlm_intern *intern,
+                                  const struct rlm_tensor *tensor, char *text, const char *file,
+                                  const char *item, relume_error *error)
+{
+    size_t samples = tensor->shape[0], size = tensor->count / samples;
+    for (size_t i = 0; i < samples; i++) {
+        size_t length = text_of(tensor, i, size, text);
+        char found[96];
+        (void)snprintf(found, sizeof found, "the label of row %zu is %s", i + 1,
+                       length == 0 ? "empty" : "no text in UTF-8");
+        if (!is_label(text, length))
+            return refuse(error, RELUME_BAD_DATA, file, item, found, "every sample needs a label");
+        relume_status status = rlm_intern_add(intern, text, length, &targets->text[i]);
+        if (status == RELUME_BAD_DATA)
+            return refuse(error, RELUME_BAD_DATA, file, item,
+                          "the labels are more different texts than 65536",
+                          "fewer classes were expected; for regression, give numbers");
+        if (status != RELUME_OK)
+            return rlm_error_memory(error, length, "labels");
+    }
+    return RELUME_OK;
+}
+
+static relume_status add_texts(struct rlm_targets *targets, const relume_allocator *allocator,
+                               const struct rlm_tensor *tensor, const char *file, const char *item,
+                               relume_error *error)
+{
+    size_t samples = tensor->shape[0], size = tensor->count / samples;
+    struct rlm_intern intern = {.allocator = allocator, .most = RLM_CLASSES_MOST};
+    char *text = rlm_alloc(allocator, size, 4);
+    targets->text = rlm_alloc(allocator, samples, sizeof *targets->text);
+    relume_status status = text && targets->text
+                               ? number_texts(targets, &intern, tensor, text, file, item, error)
+                               : rlm_error_memory(error, samples * sizeof *targets->text, "labels");
+    if (status == RELUME_OK) {
+        targets->kind = RLM_TARGET_TEXT;
+        targets->texts = intern.texts;
+        targets->text_count = intern.count;
+        intern.texts = NULL;
+        intern.count = 0;
+    }
+    rlm_intern_deinit(&intern);
+    rlm_free(text);
+    return status;
+}
+
 relume_status rlm_part_add_targets(struct rlm_part *part, const relume_allocator *allocator,
                                    const struct rlm_tensor *tensor, const char *file, const char *item,
                                    relume_error *error)
 {
     char shape[96], found[160];
+    struct rlm_tensor outer = *tensor; /* of texts, without the characters */
+    outer.rank -= tensor->text;
     (void)snprintf(found, sizeof found, "the targets have the shape %s",
-                   rlm_tensor_shape_text(tensor, shape, sizeof shape));
-    if (tensor->rank == 0 || tensor->rank > 2 || tensor->count == 0)
+                   rlm_tensor_shape_text(&outer, shape, sizeof shape));
+    if (outer.rank == 0 || outer.rank > 2 || tensor->count == 0)
         return refuse(error, RELUME_BAD_DATA, file, item, found,
                       "[samples] or [samples, outputs] was expected");
     bool floats = rlm_dtype_is_float(tensor->dtype);
-    if (tensor->rank == 2 && tensor->shape[1] != 1 && !floats)
+    if (outer.rank == 2 && tensor->shape[1] != 1 && tensor->text)
+        return refuse(error, RELUME_BAD_DATA, file, item, found, "one text a sample was expected");
+    if (outer.rank == 2 && tensor->shape[1] != 1 && !floats)
         return refuse(error, RELUME_BAD_DATA, file, item, found,
                       "one whole number a sample was expected (of one-hot rows, numpy.argmax(y, axis=1))");
     if (tensor->shape[0] != part->samples) {
@@ -214,8 +304,9 @@ relume_status rlm_part_add_targets(struct rlm_part *part, const relume_allocator
         return refuse(error, RELUME_MISMATCH, file, item, found, expected);
     }
     struct rlm_targets targets = {0};
-    relume_status status = floats ? add_floats(&targets, allocator, tensor, file, item, error)
-                                  : add_integers(&targets, allocator, tensor, file, item, error);
+    relume_status status = tensor->text ? add_texts(&targets, allocator, tensor, file, item, error)
+                           : floats     ? add_floats(&targets, allocator, tensor, file, item, error)
+                                        : add_integers(&targets, allocator, tensor, file, item, error);
     if (status == RELUME_OK)
         part->targets = targets;
     else

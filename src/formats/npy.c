@@ -188,8 +188,32 @@ static enum rlm_dtype descr_dtype(const char *kind)
     return RLM_DTYPE_COUNT;
 }
 
-static relume_status read_descr(const struct cursor *cursor, struct header *header, struct rlm_tensor *tensor)
+/* Texts of one width, "U7" of code points or "S7" of bytes, become numbers with the characters as the last
+ * dimension, whatever the order of the others. */
+static relume_status take_texts(const struct cursor *cursor, const char *kind, struct header *header,
+                                struct rlm_tensor *tensor, bool *taken)
 {
+    struct cursor width = {.text = kind + 1, .size = strlen(kind + 1)};
+    size_t characters;
+    *taken = take_size(&width, &characters) && width.at == width.size && characters > 0;
+    if (!*taken)
+        return RELUME_OK;
+    if (tensor->rank >= 2 && header->layout.fortran)
+        return refuse(cursor, RELUME_BAD_DATA,
+                      "the texts are in Fortran order; save numpy.ascontiguousarray of them");
+    if (tensor->rank == RLM_RANK_MAX)
+        return refuse(cursor, RELUME_BAD_DATA, "the texts have 8 dimensions; at most 7 are read");
+    tensor->dtype = kind[0] == 'U' ? RLM_U32 : RLM_U8;
+    tensor->shape[tensor->rank++] = characters;
+    tensor->text = true;
+    header->layout.fortran = false;
+    return RELUME_OK;
+}
+
+static relume_status read_descr(const struct cursor *cursor, struct header *header, enum rlm_reading reading,
+                                struct rlm_tensor *tensor)
+{
+    bool text = false;
     char quoted[RLM_QUOTE_SIZE];
     const char *descr = header->descr, *kind = descr + (descr[0] && strchr("<>|=", descr[0]) ? 1 : 0);
     tensor->dtype = descr_dtype(kind);
@@ -198,11 +222,13 @@ static relume_status read_descr(const struct cursor *cursor, struct header *head
                       "the array holds Python objects (a pickle), which are never read: to load them would "
                       "be to run a program "
                       "from the file; save the array with a dtype of numbers, such as float32");
+    if ((kind[0] == 'U' || kind[0] == 'S') && reading == RLM_READ_LABELS)
+        RLM_TRY(take_texts(cursor, kind, header, tensor, &text));
     if (tensor->dtype == RLM_DTYPE_COUNT)
-        return rlm_refuse_at_byte(
-            cursor->error, RELUME_BAD_DATA, cursor->name, cursor->first,
-            "the dtype is %s; read are f2 f4 f8, i1 to i8, u1 to u8 and b1%s", rlm_quote(quoted, descr),
-            kind[0] == 'U' || kind[0] == 'S' ? " (texts as labels: in a text file with one a line)" : "");
+        return rlm_refuse_at_byte(cursor->error, RELUME_BAD_DATA, cursor->name, cursor->first,
+                                  "the dtype is %s; read are f2 f4 f8, i1 to i8, u1 to u8 and b1%s",
+                                  rlm_quote(quoted, descr),
+                                  kind[0] == 'U' || kind[0] == 'S' ? "; texts, as labels only" : "");
     header->layout.big_endian = descr[0] == '>';
     return RELUME_OK;
 }
@@ -236,7 +262,8 @@ static relume_status read_text(const relume_allocator *allocator, struct rlm_str
 }
 
 static relume_status read_header(const relume_allocator *allocator, struct rlm_stream *stream,
-                                 struct header *header, struct rlm_tensor *tensor, relume_error *error)
+                                 struct header *header, enum rlm_reading reading, struct rlm_tensor *tensor,
+                                 relume_error *error)
 {
     struct cursor cursor;
     char *text = NULL;
@@ -244,7 +271,7 @@ static relume_status read_header(const relume_allocator *allocator, struct rlm_s
     if (status == RELUME_OK)
         status = take_dictionary(&cursor, header, tensor);
     if (status == RELUME_OK)
-        status = read_descr(&cursor, header, tensor);
+        status = read_descr(&cursor, header, reading, tensor);
     rlm_free(text);
     return status;
 }
@@ -253,7 +280,7 @@ relume_status rlm_npy_begin(const relume_allocator *allocator, struct rlm_array 
                             enum rlm_reading reading, relume_error *error)
 {
     struct header header = {.has_descr = false};
-    RLM_TRY(read_header(allocator, &array->stream, &header, &array->tensor, error));
+    RLM_TRY(read_header(allocator, &array->stream, &header, reading, &array->tensor, error));
     array->layout = header.layout;
     return rlm_array_settle(array, reading, error);
 }

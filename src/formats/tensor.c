@@ -55,7 +55,7 @@ bool rlm_dtype_fits_f32(enum rlm_dtype dtype)
 
 enum rlm_dtype rlm_dtype_kept(enum rlm_dtype dtype, enum rlm_reading reading)
 {
-    bool as_it_is = reading == RLM_READ_STORED || dtype == RLM_U8 || dtype == RLM_BOOL;
+    bool as_it_is = reading != RLM_READ_FEATURES || dtype == RLM_U8 || dtype == RLM_BOOL;
     return as_it_is ? dtype : RLM_F32;
 }
 

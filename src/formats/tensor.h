@@ -43,11 +43,13 @@ struct rlm_tensor {
     size_t shape[RLM_RANK_MAX]; /* [rank] */
     size_t count;               /* values: the product of the shape, 1 for rank 0 */
     void *data;                 /* [count] of dtype, by rlm_alloc; NULL: not read */
+    bool text; /* the last dimension holds characters: U32 code points or U8 bytes, 0 after the last */
 };
 
 /* What a reader makes of the values: the file's own kind, or what a dataset keeps: U8 and BOOL (bytes of 0
- * and 1) as they are, F32 for all else (rounded to nearest where the kind is wider). */
-enum rlm_reading { RLM_READ_STORED, RLM_READ_FEATURES };
+ * and 1) as they are, F32 for all else (rounded to nearest where the kind is wider). LABELS is STORED, and
+ * texts are read too. */
+enum rlm_reading { RLM_READ_STORED, RLM_READ_FEATURES, RLM_READ_LABELS };
 
 /* Bytes of one value; the name as safetensors writes it; the kind of that name, RLM_DTYPE_COUNT for none. */
 size_t rlm_dtype_size(enum rlm_dtype dtype);

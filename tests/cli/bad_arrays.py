@@ -72,6 +72,26 @@ def npy_of_texts(folder):
 
 
 @case
+def labels_text_empty(folder):
+    return labels(folder, npy_bytes(numpy.array(["a", "b", "", "a"])))
+
+
+@case
+def labels_text_in_latin_1(folder):
+    return labels(folder, npy_bytes(numpy.array([b"a", b"B\xe4r", b"a", b"a"])))
+
+
+@case
+def labels_text_two_a_sample(folder):
+    return labels(folder, npy_bytes(numpy.array([["a", "b"]] * 4)))
+
+
+@case
+def labels_text_of_no_width(folder):
+    return labels(folder, npy_bytes(numpy.array(["a"] * 4)).replace(b"<U1", b"<U0"))
+
+
+@case
 def npy_of_dates(folder):
     return features(folder, npy_bytes(numpy.zeros((4, 1), "M8[D]")))
 

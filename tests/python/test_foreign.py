@@ -111,6 +111,23 @@ def check_labels(session, layers, images, labels):
     assert status == 3 and '"wasp"' in err, err
 
 
+def check_text_labels(session, images, labels):
+    """Texts as NumPy keeps them are labels like those of a CSV: the same classes in the same order, the same run."""
+    names = numpy.array(["zebra", "d\u00f6g \U0001f415", "a,b"])[labels]
+    session.save("x.npy", images)
+    with open(f"{session.folder}/y.txt", "w", encoding="utf-8") as file:
+        file.write("".join(f'"{name}"\n' for name in names))
+    train = ["--hidden", "7", "--epochs", "3", "-o"]
+    expected = session.json("train", "x.npy", "--labels", "y.txt", *train, "from-text")["train"]
+    for index, array in enumerate((names, names.astype(">U30"), names[:, None], numpy.char.encode(names, "utf-8"))):
+        session.save("y.npy", array)
+        run = f"from-array-{index}"
+        assert session.json("train", "x.npy", "--labels", "y.npy", *train, run)["train"] == expected, array.dtype
+        assert session.json("inspect", run + "/model.safetensors")["model"]["classes"] == sorted(set(names.tolist()))
+    numpy.savez_compressed(f"{session.folder}/texts.npz", X=images, y=names)
+    assert session.json("train", "texts.npz", *train, "from-archive")["train"] == expected
+
+
 def check_pipes(session, images):
     """A pipe gives its bytes once: options tell what they are, not a look at them before they are read."""
     session.save("x.npy", images / 16)
@@ -137,6 +154,7 @@ def main(program):
         check_scaling(session, layers, images)
         check_training_from_it(session, layers, images, labels)
         check_labels(session, layers, images, labels)
+        check_text_labels(session, images, labels)
         check_pipes(session, images)
     return 0
 
