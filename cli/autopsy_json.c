@@ -150,8 +150,7 @@ static json_t *death_json(struct cli_json *document, const relume_death *death, 
     cli_json_set(document, one, "bias", cli_json_double(death->bias));
     cli_json_set(document, one, "input_gamma", cli_json_double(death->input_gamma));
     put_update(document, one, death);
-    if (episodes)
-        cli_json_set(document, one, "episodes", episodes_json(document, death));
+    cli_json_set(document, one, "episodes", episodes ? episodes_json(document, death) : json_null());
     cli_json_set(document, one, "prognosis", prognosis_json(document, &death->prognosis));
     return one;
 }
