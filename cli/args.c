@@ -85,7 +85,9 @@ void cli_expects(const struct cli_option *option, char *text, size_t size)
         snprintf(text, size, "one of %s", choices);
         return;
     case CLI_WIDTHS:
-        snprintf(text, size, "units of each hidden layer, such as 512,512");
+        snprintf(text, size,
+                 "units of each hidden layer, such as 512,512 (up to %d layers, 1 to 16777216 units each)",
+                 CLI_MAX_WIDTHS);
         return;
     case CLI_INTERVAL:
         snprintf(text, size, "%s%s or a number of steps from 1", strchr(choices, '|') ? "one of " : "",

@@ -52,13 +52,28 @@ static relume_status check_tables(struct rlm_history *history, bool write, relum
     return write ? rlm_sql_run(&history->sql, rlm_history_later, error) : RELUME_OK;
 }
 
+/* What stands where the folder of `path` should be: nothing yet, or a file, such as a model. */
+static relume_status refuse_missing(const char *path, relume_error *error)
+{
+    char folder[512];
+    size_t length = (size_t)(strrchr(path, '/') ? strrchr(path, '/') - path : 0);
+    rlm_error_clear(error);
+    rlm_error_at_file(error, path);
+    if (length > 0 && length < sizeof folder) {
+        memcpy(folder, path, length);
+        folder[length] = '\0';
+        if (rlm_file_exists(folder) && !rlm_file_is_folder(folder))
+            return rlm_error_set(error, RELUME_NOT_FOUND, "%s is a file; a run directory was expected",
+                                 folder);
+    }
+    return rlm_error_set(error, RELUME_NOT_FOUND, "%s does not exist: no run has begun there", path);
+}
+
 relume_status rlm_history_open(struct rlm_history *history, const char *path, bool write, relume_error *error)
 {
     rlm_error_clear(error);
-    if (!write && !rlm_file_exists(path)) {
-        rlm_error_at_file(error, path);
-        return rlm_error_set(error, RELUME_NOT_FOUND, "%s does not exist: no run has begun there", path);
-    }
+    if (!write && !rlm_file_exists(path))
+        return refuse_missing(path, error);
     RLM_TRY(rlm_sql_open(&history->sql, path, write, error));
     relume_status status = check_tables(history, write, error);
     if (status != RELUME_OK)
