@@ -45,6 +45,12 @@ export function plain(name: string): string {
   return name.replace(faceless, (c) => `⟨U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
 }
 
+/** A name as one word of a command that is copied into a shell: whole, and in quotes where it needs them. */
+export function shellWord(name: string): string {
+  const text = plain(name);
+  return /^[\w./=,:%+@][\w./=,:%+@-]*$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
 /** For a heading or an option: long names are cut in the middle. */
 export function short(name: string, length = 48): string {
   const text = [...plain(name)];

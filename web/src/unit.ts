@@ -2,7 +2,7 @@
 
 import { colour, el } from "./dom";
 import type { Death } from "./facts";
-import { atMost, count, number, percent, plain, plural, short } from "./format";
+import { atMost, count, number, percent, plain, plural, shellWord, short } from "./format";
 import { mix } from "./map";
 import { name, rateOf, type Detail, type Model, type Unit } from "./model";
 import type { Numbers } from "./packed";
@@ -95,7 +95,7 @@ function prognosisWords({ prognosis: p }: Death): string {
 }
 
 /** The command that tells of this unit. */
-const command = (model: Model, unit: Unit) => `relume autopsy ${short(model.facts.run, 40)} ${name(unit)}`;
+const command = (model: Model, unit: Unit) => `relume autopsy ${shellWord(model.facts.run)} ${name(unit)}`;
 
 /** Why there is no autopsy here, for a unit that is dead. */
 function withoutAutopsy(model: Model, unit: Unit): Node[] {
