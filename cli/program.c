@@ -70,6 +70,8 @@ void cli_data_options(const struct cli_args *args, relume_dataset_options *optio
     options->test = cli_text(args, "test");
     options->holdout = cli_number(args, "holdout");
     options->seed = cli_whole(args, "seed");
+    if (cli_option_find(args->command, "loss", 0))
+        options->classes = strcmp(cli_text(args, "loss"), "softmax") == 0;
 }
 
 relume_status cli_open_model_and_data(const struct cli_program *program, relume_engine *engine,
@@ -82,6 +84,7 @@ relume_status cli_open_model_and_data(const struct cli_program *program, relume_
         return status;
     cli_data_options(program->args, &options);
     options.need_targets = 0;
+    options.classes = relume_network_get_loss(model) == RELUME_LOSS_SOFTMAX;
     status = relume_dataset_load(engine, program->args->positional[1], &options, dataset, error);
     if (status != RELUME_OK) {
         relume_network_destroy(model);

@@ -46,6 +46,8 @@ typedef struct relume_dataset_options {
     int standardize;  /* = 0: not 0: offset and divisor are the training split's mean and deviation, a feature
                          each */
     int need_targets; /* = 1: refuse data without targets */
+    int classes; /* = 0: not 0: floating-point targets are labels when there is one a sample and all are whole
+                    numbers within ±2^24 */
 } relume_dataset_options;
 
 RELUME_API void relume_dataset_options_default(relume_dataset_options *options);

@@ -179,6 +179,39 @@ static relume_status take_floats(relume_dataset *dataset, struct rlm_parts *part
     return status;
 }
 
+static bool are_whole(const struct rlm_part *part)
+{
+    bool whole = part->targets.outputs == 1;
+    for (size_t i = 0; whole && i < part->samples; i++) {
+        float value = part->targets.floats[i];
+        whole = value >= -16777216.0f && value <= 16777216.0f && value == (float)(int32_t)value;
+    }
+    return whole;
+}
+
+static relume_status to_labels(struct rlm_part *part, const relume_allocator *allocator, relume_error *error)
+{
+    int64_t *integers = rlm_alloc(allocator, part->samples, sizeof *integers);
+    if (!integers)
+        return rlm_error_memory(error, part->samples * sizeof *integers, "labels");
+    for (size_t i = 0; i < part->samples; i++)
+        integers[i] = (int64_t)part->targets.floats[i];
+    rlm_targets_deinit(&part->targets);
+    part->targets = (struct rlm_targets){.kind = RLM_TARGET_INTEGER, .integers = integers};
+    return RELUME_OK;
+}
+
+/* Labels that were written as 1.0, 2.0, … become labels, where the options ask for classes. */
+static relume_status take_whole(struct rlm_parts *parts, const relume_allocator *allocator,
+                                relume_error *error)
+{
+    if (parts->train.targets.kind != RLM_TARGET_FLOAT || !are_whole(&parts->train) ||
+        (parts->test.samples && !are_whole(&parts->test)))
+        return RELUME_OK;
+    RLM_TRY(to_labels(&parts->train, allocator, error));
+    return parts->test.samples ? to_labels(&parts->test, allocator, error) : RELUME_OK;
+}
+
 static relume_status take_targets(relume_dataset *dataset, struct rlm_parts *parts, relume_error *error)
 {
     switch (parts->train.targets.kind) {
@@ -273,6 +306,8 @@ static relume_status assemble(relume_dataset *dataset, const char *name, struct 
             return rlm_refuse_file(error, RELUME_BAD_DATA, name,
                                    "%zu samples; at most 4294967294 can be held", samples);
     }
+    if (options->classes)
+        RLM_TRY(take_whole(parts, &dataset->engine->allocator, error));
     RLM_TRY(take_targets(dataset, parts, error));
     RLM_TRY(take_features(dataset, parts, error));
     return rlm_dataset_finish(dataset, options, parts->train.divisor, error);

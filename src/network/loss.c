@@ -31,7 +31,8 @@ relume_status rlm_loss_check(const relume_network *network, const relume_dataset
     if (network->loss == RELUME_LOSS_SOFTMAX && !classes)
         return rlm_error_set(
             error, RELUME_MISMATCH,
-            "the softmax loss needs class labels, dataset %s has float targets; use mse or bce",
+            "the softmax loss needs class labels, dataset %s has float targets that are not all whole "
+            "numbers; use mse or bce",
             dataset->name);
     if (classes ? dataset->outputs > outputs : dataset->outputs != outputs)
         return rlm_error_set(error, RELUME_MISMATCH, "dataset %s has %zu %s, the network has %zu outputs",

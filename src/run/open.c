@@ -256,7 +256,9 @@ relume_status relume_run_load_dataset(relume_run *run, relume_error *error)
         return RELUME_OK;
     relume_dataset *dataset;
     char now[24];
-    RLM_TRY(relume_dataset_load(run->engine, run->options.data, &run->options.data_options, &dataset, error));
+    relume_dataset_options options = run->options.data_options;
+    options.classes = run->options.loss == RELUME_LOSS_SOFTMAX;
+    RLM_TRY(relume_dataset_load(run->engine, run->options.data, &options, &dataset, error));
     (void)snprintf(now, sizeof now, "%016" PRIx64, relume_dataset_get_fingerprint(dataset));
     const char *was = rlm_settings_get(&run->settings, "data_fingerprint");
     if (was && strcmp(was, now) == 0) {

@@ -92,6 +92,7 @@ static relume_status load_data(relume_run *run, const relume_run_options *option
     double begin = rlm_clock_now();
     relume_dataset_options data_options = options->data_options;
     data_options.need_targets = 1;
+    data_options.classes = options->loss == RELUME_LOSS_SOFTMAX;
     RLM_TRY(relume_dataset_load(run->engine, options->data, &data_options, &run->dataset, error));
     run->result.load_seconds = rlm_clock_now() - begin;
     run->test_samples = relume_dataset_get_samples(run->dataset, RELUME_SPLIT_TEST);

@@ -128,6 +128,24 @@ def check_text_labels(session, images, labels):
     assert session.json("train", "texts.npz", *train, "from-archive")["train"] == expected
 
 
+def check_labels_as_floats(session, images, labels):
+    """Labels written as 1.0, 2.0, … are targets of a regression, and labels where --loss softmax says so."""
+    session.save("x.npy", images)
+    session.save("y.npy", labels * 2)
+    train = ["train", "x.npy", "--labels", "y.npy", "--hidden", "7", "--epochs", "3"]
+    expected = session.json(*train, "-o", "as-integers")["train"]
+    session.save("y.npy", labels * 2.0)
+    assert session.json(*train, "-o", "as-floats")["train"]["accuracy"] is None
+    assert session.json(*train, "--loss", "softmax", "-o", "asked-for")["train"] == expected
+    assert accuracy(session, "asked-for", "x.npy", "--labels", "y.npy") == expected["accuracy"]
+    session.json("autopsy", "asked-for")  # which loads the data anew, and compares them
+    status, out, _ = session.run(*train, "--loss", "softmax", "-o", "asked-for", "--resume", "--json")
+    assert status == 0 and json.loads(out)["was_finished"] is True
+    session.save("y.npy", labels * 0.5)
+    status, _, err = session.run(*train, "--loss", "softmax", "-o", "halves")
+    assert status == 3 and "not all whole numbers" in err, err
+
+
 def check_pipes(session, images):
     """A pipe gives its bytes once: options tell what they are, not a look at them before they are read."""
     session.save("x.npy", images / 16)
@@ -155,6 +173,7 @@ def main(program):
         check_training_from_it(session, layers, images, labels)
         check_labels(session, layers, images, labels)
         check_text_labels(session, images, labels)
+        check_labels_as_floats(session, images, labels)
         check_pipes(session, images)
     return 0
 
