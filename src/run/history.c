@@ -144,6 +144,34 @@ relume_status rlm_history_start(struct rlm_history *history, const struct rlm_hi
     return transact(history, put_start, start, error);
 }
 
+static bool is_moved(const struct rlm_settings *was, const struct rlm_settings *now, const char *key)
+{
+    const char *before = rlm_settings_get(was, key), *after = rlm_settings_get(now, key);
+    return before && after ? strcmp(before, after) != 0 : before != after;
+}
+
+static relume_status put_places(struct rlm_history *history, const void *argument, relume_error *error)
+{
+    const struct rlm_settings *const *pair = argument;
+    const char *key;
+    for (size_t i = 0; (key = rlm_settings_place(i)) != NULL; i++)
+        if (is_moved(pair[0], pair[1], key))
+            RLM_TRY(rlm_sql_put(&history->sql, error, "UPDATE setting SET value = ?2 WHERE key = ?1", "tt",
+                                key, rlm_settings_get(pair[1], key)));
+    return RELUME_OK;
+}
+
+relume_status rlm_history_move_data(struct rlm_history *history, const struct rlm_settings *was,
+                                    const struct rlm_settings *now, relume_error *error)
+{
+    const struct rlm_settings *pair[] = {was, now};
+    const char *key;
+    bool moved = false;
+    for (size_t i = 0; (key = rlm_settings_place(i)) != NULL; i++)
+        moved = moved || is_moved(was, now, key);
+    return moved ? transact(history, put_places, pair, error) : RELUME_OK;
+}
+
 relume_status rlm_history_add_machine(struct rlm_history *history, const relume_engine *engine, uint64_t step,
                                       relume_error *error)
 {

@@ -78,6 +78,10 @@ struct rlm_ending {
 relume_status rlm_history_end(struct rlm_history *history, const struct rlm_ending *ending,
                               relume_error *error);
 
+/* Remembers where the same data lie now; nothing is written where they lie where they did. */
+relume_status rlm_history_move_data(struct rlm_history *history, const struct rlm_settings *was,
+                                    const struct rlm_settings *now, relume_error *error);
+
 /* Reading. `ending->status` is one of three static texts, message NULL. */
 relume_status rlm_history_get_settings(struct rlm_history *history, struct rlm_settings *settings,
                                        relume_error *error);

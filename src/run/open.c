@@ -250,15 +250,30 @@ relume_status relume_run_load_network(relume_engine *engine, const char *path, r
     return RELUME_OK;
 }
 
+static relume_status read_data(relume_run *run, relume_dataset **dataset, relume_error *error)
+{
+    const char *data = run->options.data;
+    relume_dataset_options options = run->options.data_options;
+    options.classes = run->options.loss == RELUME_LOSS_SOFTMAX;
+    relume_status status = relume_dataset_load(run->engine, data, &options, dataset, error);
+    if (status != RELUME_NOT_FOUND || *data != '/' || rlm_file_exists(data))
+        return status;
+    rlm_error_clear(error);
+    rlm_error_at_file(error, data);
+    return rlm_error_set(
+        error, RELUME_NOT_FOUND,
+        "%.300s: the data that %.300s was trained on are not there any more; put them back, "
+        "or tell where they are by its relume train command with their new place and --resume",
+        data, run->paths.folder);
+}
+
 relume_status relume_run_load_dataset(relume_run *run, relume_error *error)
 {
     if (run->dataset)
         return RELUME_OK;
     relume_dataset *dataset;
     char now[24];
-    relume_dataset_options options = run->options.data_options;
-    options.classes = run->options.loss == RELUME_LOSS_SOFTMAX;
-    RLM_TRY(relume_dataset_load(run->engine, run->options.data, &options, &dataset, error));
+    RLM_TRY(read_data(run, &dataset, error));
     (void)snprintf(now, sizeof now, "%016" PRIx64, relume_dataset_get_fingerprint(dataset));
     const char *was = rlm_settings_get(&run->settings, "data_fingerprint");
     if (was && strcmp(was, now) == 0) {

@@ -302,6 +302,14 @@ relume_status rlm_settings_compare(const struct rlm_settings *was, const struct 
     return compare_fields(was, now, DATA_FIELDS, FIELDS, path, error);
 }
 
+const char *rlm_settings_place(size_t index)
+{
+    for (size_t i = 0; i < FIELDS; i++)
+        if (fields[i].free && index-- == 0)
+            return fields[i].key;
+    return NULL;
+}
+
 /* ---- texts to options ---- */
 
 static bool read_u64(const char **at, uint64_t *value)

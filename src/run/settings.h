@@ -39,6 +39,8 @@ relume_status rlm_settings_gather(struct rlm_settings *settings, const relume_ru
  * differ as long as the fingerprint is the same. */
 relume_status rlm_settings_compare(const struct rlm_settings *was, const struct rlm_settings *now,
                                    const char *path, relume_error *error);
+/* The settings that say where the data lie: the key of number `index`, NULL behind the last. */
+const char *rlm_settings_place(size_t index);
 
 /* Sets in `options` every field that has a setting; texts and lists point into `settings`. BAD_FORMAT for a
  * value that cannot be read, NO_MEMORY. */

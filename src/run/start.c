@@ -337,6 +337,8 @@ static relume_status look_back(relume_run *run, bool *begun, bool *finished, rel
     *begun = was.count > 0;
     if (status == RELUME_OK && *begun)
         status = rlm_settings_compare(&was, &run->settings, run->paths.folder, error);
+    if (status == RELUME_OK && *begun)
+        status = rlm_history_move_data(&run->history, &was, &run->settings, error);
     rlm_settings_deinit(&was);
     if (status != RELUME_OK || !*begun)
         return status;

@@ -540,6 +540,37 @@ static void test_changed_data_are_refused(void **state)
     run_remove(path);
 }
 
+/* Resumed with the same data at another place, a run that has ended remembers that place. */
+static void test_moved_data_are_found_again(void **state)
+{
+    (void)state;
+    char path[128], file[128], other[128];
+    relume_error error = {0};
+    relume_run *run = NULL;
+    relume_engine *engine = world_engine(NULL, 1, NULL);
+    relume_run_options options = run_options(run_path(path, "moved"));
+    options.data = run_path(file, "here.csv");
+    options.data_options.target = "y";
+    options.data_options.holdout = 0;
+    write_text(file, "a,b,y\n1,2,0\n3,4,1\n5,6,0\n7,8,1\n");
+    run_train(engine, &options, RELUME_OK);
+    assert_int_equal(rename(file, run_path(other, "there.csv")), 0);
+    assert_ok(relume_run_open(engine, path, &run, &error), error);
+    assert_status(relume_run_load_dataset(run, &error), RELUME_NOT_FOUND);
+    assert_non_null(strstr(error.message, "not there any more"));
+    relume_run_destroy(run);
+    run = NULL;
+    options.data = other;
+    options.resume = 1;
+    run_train(engine, &options, RELUME_OK);
+    assert_ok(relume_run_open(engine, path, &run, &error), error);
+    assert_ok(relume_run_load_dataset(run, &error), error);
+    assert_string_equal(relume_run_get_setting(run, "data"), other);
+    relume_run_destroy(run);
+    relume_engine_destroy(engine);
+    run_remove(path);
+}
+
 static void test_a_start_that_fails_leaves_nothing(void **state)
 {
     (void)state;
@@ -695,6 +726,7 @@ int main(void)
         cmocka_unit_test(test_mismatch_names_the_setting),
         cmocka_unit_test(test_shared_buffers_change_nothing),
         cmocka_unit_test(test_changed_data_are_refused),
+        cmocka_unit_test(test_moved_data_are_found_again),
         cmocka_unit_test(test_a_start_that_fails_leaves_nothing),
         cmocka_unit_test(test_open_refuses_what_is_no_run),
         cmocka_unit_test(test_open_survives_damage),
