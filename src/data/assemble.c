@@ -189,27 +189,34 @@ static bool are_whole(const struct rlm_part *part)
     return whole;
 }
 
-static relume_status to_labels(struct rlm_part *part, const relume_allocator *allocator, relume_error *error)
+/* The whole numbers of a part's float targets; NULL for a part without samples, and where memory is short. */
+static int64_t *whole_numbers(const struct rlm_part *part, const relume_allocator *allocator)
 {
-    int64_t *integers = rlm_alloc(allocator, part->samples, sizeof *integers);
-    if (!integers)
-        return rlm_error_memory(error, part->samples * sizeof *integers, "labels");
-    for (size_t i = 0; i < part->samples; i++)
+    int64_t *integers = part->samples ? rlm_alloc(allocator, part->samples, sizeof *integers) : NULL;
+    for (size_t i = 0; integers && i < part->samples; i++)
         integers[i] = (int64_t)part->targets.floats[i];
-    rlm_targets_deinit(&part->targets);
-    part->targets = (struct rlm_targets){.kind = RLM_TARGET_INTEGER, .integers = integers};
-    return RELUME_OK;
+    return integers;
 }
 
 /* Labels that were written as 1.0, 2.0, … become labels, where the options ask for classes. */
 static relume_status take_whole(struct rlm_parts *parts, const relume_allocator *allocator,
                                 relume_error *error)
 {
-    if (parts->train.targets.kind != RLM_TARGET_FLOAT || !are_whole(&parts->train) ||
-        (parts->test.samples && !are_whole(&parts->test)))
+    struct rlm_part *train = &parts->train, *test = &parts->test;
+    if (train->targets.kind != RLM_TARGET_FLOAT || !are_whole(train) || (test->samples && !are_whole(test)))
         return RELUME_OK;
-    RLM_TRY(to_labels(&parts->train, allocator, error));
-    return parts->test.samples ? to_labels(&parts->test, allocator, error) : RELUME_OK;
+    int64_t *of_train = whole_numbers(train, allocator), *of_test = whole_numbers(test, allocator);
+    if (!of_train || (test->samples && !of_test)) {
+        rlm_free(of_train);
+        rlm_free(of_test);
+        return rlm_error_memory(error, train->samples * sizeof *of_train, "labels");
+    }
+    rlm_targets_deinit(&train->targets);
+    rlm_targets_deinit(&test->targets);
+    train->targets = (struct rlm_targets){.kind = RLM_TARGET_INTEGER, .integers = of_train};
+    if (of_test)
+        test->targets = (struct rlm_targets){.kind = RLM_TARGET_INTEGER, .integers = of_test};
+    return RELUME_OK;
 }
 
 static relume_status take_targets(relume_dataset *dataset, struct rlm_parts *parts, relume_error *error)
