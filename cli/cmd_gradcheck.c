@@ -26,8 +26,7 @@ static relume_status load_data(const struct cli_program *program, struct subject
     return relume_dataset_load(subject->engine, data_name(program), &options, &subject->dataset, error);
 }
 
-/* The network that is drawn, or the model's. A model's loss is its own unless --loss names one; to give it
- * another, a network of its shape is made and its weights are copied. */
+/* The network that is drawn where no model is given. */
 static relume_status make_network(const struct cli_program *program, struct subject *subject,
                                   relume_error *error)
 {
@@ -50,46 +49,6 @@ static relume_status make_network(const struct cli_program *program, struct subj
     return relume_network_create(subject->engine, &options, &subject->network, error);
 }
 
-static void copy_weights(const relume_network *from, relume_network *to)
-{
-    for (size_t l = 0; l < relume_network_get_layers(from); l++) {
-        relume_layer a = relume_network_get_layer(from, l), b = relume_network_get_layer(to, l);
-        for (size_t n = 0; n < a.out_features; n++) {
-            b.bias[n] = a.bias[n];
-            for (size_t k = 0; k < a.in_features; k++)
-                b.weight[n * b.weight_stride + k] = a.weight[n * a.weight_stride + k];
-        }
-    }
-}
-
-/* A network of the model's shape and weights with the loss that --loss names, in place of the model. */
-static relume_status change_loss(const struct cli_program *program, struct subject *subject,
-                                 relume_error *error)
-{
-    relume_network *model = subject->network, *made = NULL;
-    size_t layers = relume_network_get_layers(model) - 1, hidden[CLI_MAX_WIDTHS];
-    if (layers > CLI_MAX_WIDTHS)
-        return cli_error(error, RELUME_USAGE, "--loss: the model has %zu hidden layers, at most %d are taken",
-                         layers, CLI_MAX_WIDTHS);
-    for (size_t l = 0; l < layers; l++)
-        hidden[l] = relume_network_get_layer(model, l).out_features;
-    relume_network_options options;
-    relume_network_options_default(&options);
-    options.in_features = relume_network_get_in_features(model);
-    options.hidden_layers = layers;
-    options.hidden = hidden;
-    options.out_features = relume_network_get_out_features(model);
-    options.dataset = subject->dataset;
-    options.loss = (relume_loss)(cli_choice(program->args, "loss") - 1);
-    relume_status status = relume_network_create(subject->engine, &options, &made, error);
-    if (status != RELUME_OK)
-        return status;
-    copy_weights(model, made);
-    relume_network_destroy(model);
-    subject->network = made;
-    return RELUME_OK;
-}
-
 static relume_status prepare(const struct cli_program *program, struct subject *subject, relume_error *error)
 {
     const char *model = cli_text(program->args, "init-from");
@@ -99,9 +58,11 @@ static relume_status prepare(const struct cli_program *program, struct subject *
     if (status == RELUME_OK)
         status = model ? relume_run_load_network(subject->engine, model, &subject->network, error)
                        : make_network(program, subject, error);
-    if (status == RELUME_OK && model && cli_choice(program->args, "loss") > 0)
-        status = change_loss(program, subject, error);
-    return status;
+    if (status != RELUME_OK || !model)
+        return status;
+    if (cli_choice(program->args, "loss") > 0) /* auto comes first; a model has a loss of its own */
+        relume_network_set_loss(subject->network, (relume_loss)(cli_choice(program->args, "loss") - 1));
+    return relume_network_number_labels(subject->network, subject->dataset, error);
 }
 
 static relume_status check(const struct cli_program *program, struct subject *subject, relume_error *error)

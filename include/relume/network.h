@@ -92,6 +92,8 @@ RELUME_API size_t relume_network_get_in_features(const relume_network *network);
 RELUME_API size_t relume_network_get_out_features(const relume_network *network);
 RELUME_API size_t relume_network_get_parameters(const relume_network *network);
 RELUME_API relume_loss relume_network_get_loss(const relume_network *network);
+/* For whoever trains or checks the network from now on: not while a trainer has it. */
+RELUME_API void relume_network_set_loss(relume_network *network, relume_loss loss);
 RELUME_API const char *relume_network_get_class_name(const relume_network *network, size_t label);
 /* How raw input is scaled before the first layer. Valid as long as the network. */
 RELUME_API relume_scaling relume_network_get_scaling(const relume_network *network);

@@ -302,6 +302,11 @@ relume_loss relume_network_get_loss(const relume_network *network)
     return network->loss;
 }
 
+void relume_network_set_loss(relume_network *network, relume_loss loss)
+{
+    network->loss = loss;
+}
+
 const char *relume_network_get_class_name(const relume_network *network, size_t label)
 {
     return label < network->class_count ? network->class_names[label] : NULL;

@@ -146,6 +146,26 @@ def check_labels_as_floats(session, images, labels):
     assert status == 3 and "not all whole numbers" in err, err
 
 
+def check_gradcheck(session, images, labels):
+    """The loss that gradcheck works on is the model's: its scaling stays when --loss names a loss, and so do its classes.
+
+    predict sums in float32 what gradcheck sums in double: some 1e-7 of the loss apart, other data or classes tens of percent."""
+    session.save("x.npy", images)
+    session.save("y.npy", labels)
+    session.json("train", "x.npy", "--labels", "y.npy", "--standardize", "--hidden", "7", "--epochs", "3", "-o", "scaled")
+    check = ["gradcheck", "x.npy", "--labels", "y.npy", "--init-from", "scaled", "--batch", "60"]
+    loss = session.json("predict", "scaled", "x.npy", "--labels", "y.npy")["mean_loss"]
+    for options in ([], ["--loss", "softmax"]):
+        found = session.json(*check, *options)["loss_value"]
+        assert abs(found - loss) < 1e-5 * loss, (options, found, loss)
+    assert session.json(*check, "--loss", "mse")["loss"] == "mse"
+    session.save("x.npy", images[labels > 0])
+    session.save("y.npy", labels[labels > 0])
+    loss = session.json("predict", "scaled", "x.npy", "--labels", "y.npy")["mean_loss"]
+    found = session.json(*check)["loss_value"]
+    assert abs(found - loss) < 1e-5 * loss, (found, loss)
+
+
 def check_pipes(session, images):
     """A pipe gives its bytes once: options tell what they are, not a look at them before they are read."""
     session.save("x.npy", images / 16)
@@ -174,6 +194,7 @@ def main(program):
         check_labels(session, layers, images, labels)
         check_text_labels(session, images, labels)
         check_labels_as_floats(session, images, labels)
+        check_gradcheck(session, images, labels)
         check_pipes(session, images)
     return 0
 
