@@ -30,7 +30,7 @@ void rlm_byte_sums_init(struct rlm_byte_sums *sums, const relume_network *networ
 {
     struct rlm_byte_sums made = {.samples = inputs->samples, .x = inputs->bytes};
     *sums = (struct rlm_byte_sums){0};
-    if (!made.x || !rlm_sketch_init(&made.sketch, network))
+    if (!made.x || !rlm_sketch_init(&made.sketch, network, &network->scaling))
         return;
     layout(&made.arena, &made);
     if (!rlm_arena_init(&made.arena, &inputs->engine->allocator))

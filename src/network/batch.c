@@ -69,11 +69,16 @@ static relume_status pieces_pack(struct pack_region *region, const relume_networ
     return RELUME_OK;
 }
 
+const relume_scaling *rlm_batch_scaling(const relume_network *network, const relume_dataset *dataset)
+{
+    return network->scaling_unstated ? &dataset->scaling : &network->scaling;
+}
+
 relume_status rlm_batch_pack(struct rlm_pass *pass, const struct rlm_batch *batch, relume_error *error)
 {
     const relume_network *network = pass->network;
     const relume_dataset *dataset = batch->dataset;
-    const relume_scaling *scaling = network->scaling_unstated ? &dataset->scaling : &network->scaling;
+    const relume_scaling *scaling = rlm_batch_scaling(network, dataset);
     struct pack_region region = {
         .kernels = network->kernels,
         .arguments = {.batch = batch->count,

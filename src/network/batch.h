@@ -14,6 +14,9 @@ struct rlm_batch {
     size_t after; /* = 0: entries behind those of index, of batches to come */
 };
 
+/* How rows of the dataset are scaled for the network: its own way, or the data's where it states none. */
+const relume_scaling *rlm_batch_scaling(const relume_network *network, const relume_dataset *dataset);
+
 /* Gathers the rows, widens and scales them into x and x_features of the pass, every copy. Fails where rows
  * cannot be read from their file. */
 relume_status rlm_batch_pack(struct rlm_pass *pass, const struct rlm_batch *batch, relume_error *error);

@@ -20,11 +20,11 @@ static float divisor_of(const struct rlm_sketch *sketch, size_t k)
     return sketch->scaling.divisor[sketch->scaling.uniform ? 0 : k];
 }
 
-bool rlm_sketch_init(struct rlm_sketch *sketch, const relume_network *network)
+bool rlm_sketch_init(struct rlm_sketch *sketch, const relume_network *network, const relume_scaling *scaling)
 {
     size_t features = network->layers[0].in_features;
     *sketch = (struct rlm_sketch){.dots = rlm_dots_find(network->engine->level),
-                                  .scaling = network->scaling,
+                                  .scaling = *scaling,
                                   .features = features,
                                   .quads = rlm_divide_up(features, 4)};
     if (features > RLM_SKETCH_LONGEST)

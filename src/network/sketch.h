@@ -24,9 +24,9 @@ struct rlm_sketch {
     size_t features, quads;
 };
 
-/* For the first layer of this network. False, and no sketch, where the CPU would not be faster for it: it is
- * for speed alone. */
-bool rlm_sketch_init(struct rlm_sketch *sketch, const relume_network *network);
+/* For the first layer of this network, fed through this scaling. False, and no sketch, where the CPU would
+ * not be faster for it: it is for speed alone. */
+bool rlm_sketch_init(struct rlm_sketch *sketch, const relume_network *network, const relume_scaling *scaling);
 
 /* Samples to be bounded together. */
 struct rlm_sketch_group {

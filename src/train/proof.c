@@ -8,6 +8,7 @@
 
 #include "base/checked.h"
 #include "base/larger.h"
+#include "network/batch.h"
 
 /* Steps between two looks for units, and for how many of them one that is not asleep must have been at rest.
  */
@@ -43,7 +44,8 @@ void rlm_proof_layout(struct rlm_arena *arena, struct rlm_proof *proof, const re
 {
     size_t units = network->layers[0].out_features, threads = rlm_pool_threads(network->engine->pool);
     struct rlm_rows rows = rlm_dataset_rows(dataset, RELUME_SPLIT_TRAIN);
-    if (dataset->element != RELUME_U8 || !dataset->x || !rlm_sketch_init(&proof->sketch, network))
+    if (dataset->element != RELUME_U8 || !dataset->x ||
+        !rlm_sketch_init(&proof->sketch, network, rlm_batch_scaling(network, dataset)))
         return;
     size_t together = rlm_size_min(units, LOOK_UNITS);
     proof->units = units;
