@@ -28,7 +28,7 @@ static void sum_group(void *context, size_t group, size_t thread)
 void rlm_byte_sums_init(struct rlm_byte_sums *sums, const relume_network *network,
                         const struct rlm_inputs *inputs)
 {
-    struct rlm_byte_sums made = {.samples = inputs->samples, .x = inputs->bytes};
+    struct rlm_byte_sums made = {.samples = inputs->samples, .inputs = inputs, .x = inputs->bytes};
     *sums = (struct rlm_byte_sums){0};
     if (!made.x || !rlm_sketch_init(&made.sketch, network, &network->scaling))
         return;
@@ -51,5 +51,6 @@ struct rlm_sketch_group rlm_byte_sums_group(const struct rlm_byte_sums *sums, si
     return (struct rlm_sketch_group){.x = sums->x + group * RLM_GROUP * 4 * sums->sketch.quads,
                                      .sum = sums->sum + group * RLM_GROUP,
                                      .heaviest = sums->heaviest[group],
-                                     .longest = longest};
+                                     .longest = longest,
+                                     .quads = rlm_inputs_quads(sums->inputs, group)};
 }

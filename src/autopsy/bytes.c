@@ -22,6 +22,8 @@ static void layout(struct rlm_arena *arena, struct rlm_inputs *inputs)
     if (!rlm_size_multiply(groups_of(inputs), group, &bytes))
         arena->overflow = true;
     inputs->bytes = rlm_arena_take(arena, bytes, 1);
+    inputs->quad = rlm_arena_take(arena, bytes / ((size_t)RLM_GROUP * 4), sizeof *inputs->quad);
+    inputs->quad_count = rlm_arena_take(arena, groups_of(inputs), sizeof *inputs->quad_count);
     inputs->wide = rlm_arena_take(arena, rlm_pool_threads(inputs->engine->pool) * wide_floats(inputs),
                                   sizeof *inputs->wide);
 }
@@ -30,6 +32,20 @@ struct fill_region {
     const struct rlm_inputs *inputs;
     const uint8_t *raw; /* [·, features] */
 };
+
+static void list_quads(const struct rlm_inputs *inputs, size_t group)
+{
+    size_t quads = rlm_divide_up(inputs->features, 4), quad_bytes = (size_t)RLM_LANES * 4, count = 0;
+    const uint8_t *panel = inputs->bytes + group * 2 * quads * quad_bytes;
+    for (size_t quad = 0; quad < quads; quad++, panel += quad_bytes) {
+        unsigned any = 0;
+        for (size_t i = 0; i < quad_bytes; i++)
+            any |= panel[i] | (unsigned)panel[quads * quad_bytes + i];
+        if (any)
+            inputs->quad[group * quads + count++] = (uint16_t)quad;
+    }
+    inputs->quad_count[group] = (uint32_t)count;
+}
 
 static void fill_group(void *context, size_t group, size_t thread)
 {
@@ -43,6 +59,7 @@ static void fill_group(void *context, size_t group, size_t thread)
         for (size_t k = 0; k < features; k += 4, to += (size_t)RLM_LANES * 4)
             memcpy(to, from + k, rlm_size_min(features - k, 4));
     }
+    list_quads(inputs, group);
 }
 
 void rlm_inputs_keep_bytes(struct rlm_inputs *inputs, const relume_network *network,
@@ -69,7 +86,9 @@ static const float *widened(const struct rlm_inputs *inputs, size_t group, size_
 {
     size_t quads = rlm_divide_up(inputs->features, 4);
     float *wide = inputs->wide + thread * wide_floats(inputs);
-    inputs->widen(inputs->bytes + group * RLM_GROUP * 4 * quads, inputs->features, wide);
+    struct rlm_quads all = {NULL, 0};
+    inputs->widen(inputs->bytes + group * RLM_GROUP * 4 * quads, inputs->features,
+                  inputs->used_count ? rlm_inputs_quads(inputs, group) : all, wide);
     return wide;
 }
 

@@ -37,6 +37,8 @@ struct rlm_inputs {
     uint32_t *used_count; /* [groups]; NULL: not listed */
     uint8_t *bytes; /* byte panels of an even number, by place: the raw data, when they are bytes. NULL: not
                        kept */
+    uint16_t *quad; /* [groups][quads of four features]: those of its bytes that are not all 0 */
+    uint32_t *quad_count;    /* [groups] */
     rlm_widen_kernel *widen; /* makes x of them, in less time than it takes to read x; NULL: it does not */
     float *wide;             /* [threads][·]: a group of it each */
     struct rlm_arena arena, lists, raw;
@@ -77,6 +79,14 @@ void rlm_inputs_make_lists(struct rlm_inputs *inputs);
  * are not bytes, the CPU has no use for them, or there is no memory, none are kept. */
 void rlm_inputs_keep_bytes(struct rlm_inputs *inputs, const relume_network *network,
                            const relume_dataset *dataset);
+
+/* The quads of a group that are not all 0, where bytes are kept. */
+static inline struct rlm_quads rlm_inputs_quads(const struct rlm_inputs *inputs, size_t group)
+{
+    return (struct rlm_quads){inputs->quad + group * rlm_divide_up(inputs->features, 4),
+                              inputs->quad_count[group]};
+}
+
 /* A layer's parameters. */
 struct rlm_dense {
     const float *weight; /* [units, stride] */

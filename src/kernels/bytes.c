@@ -8,14 +8,26 @@
 #define LANES ((size_t)RLM_LANES)
 #define QUADS (LANES * 4) /* bytes of four features of a panel */
 
+static inline size_t quads_count(struct rlm_quads quads, size_t all)
+{
+    return quads.list ? quads.count : all;
+}
+
+static inline size_t quads_at(struct rlm_quads quads, size_t i)
+{
+    return quads.list ? quads.list[i] : i;
+}
+
 void rlm_dots_ref(const struct rlm_dots *a)
 {
     for (size_t r = 0; r < a->rows; r++)
         for (size_t lane = 0; lane < 2 * LANES; lane++) {
             const uint8_t *x = a->x + lane / LANES * a->quads * QUADS + lane % LANES * 4;
             int32_t sum = 0;
-            for (size_t k = 0; k < 4 * a->quads; k++)
-                sum += a->row[r][k] * x[k / 4 * QUADS + k % 4];
+            for (size_t i = 0; i < 4 * quads_count(a->used, a->quads); i++) {
+                size_t quad = quads_at(a->used, i / 4);
+                sum += a->row[r][4 * quad + i % 4] * x[quad * QUADS + i % 4];
+            }
             a->out[r * 2 * LANES + lane] = sum;
         }
 }
@@ -51,7 +63,8 @@ __attribute__((target("avx512f,avx512vnni"))) static void dots_vnni(const struct
     for (size_t r = 0; r < RLM_DOTS_ROWS; r++) {
         sum[r][0] = sum[r][1] = _mm512_setzero_si512();
     }
-    for (size_t quad = 0; quad < a->quads; quad++) {
+    for (size_t i = 0; i < quads_count(a->used, a->quads); i++) {
+        size_t quad = quads_at(a->used, i);
         __m512i one = _mm512_load_si512(first + quad * QUADS);
         __m512i two = _mm512_load_si512(second + quad * QUADS);
         UNROLL
@@ -79,13 +92,15 @@ __attribute__((target("avx512f"))) static inline __m512 divide_byte(__m512i byte
 }
 
 /* The last four features of a panel may be fewer: what they write beyond it the next panel writes over. */
-__attribute__((target("avx512f"))) static void widen_avx512(const uint8_t *bytes, size_t features, float *x)
+__attribute__((target("avx512f"))) static void widen_avx512(const uint8_t *bytes, size_t features,
+                                                            struct rlm_quads quads, float *x)
 {
     const __m512i low = _mm512_set1_epi32(255);
-    for (size_t panel = 0; panel < 2; panel++, x += features * LANES)
-        for (size_t k = 0; k < features; k += 4, bytes += QUADS) {
-            __m512i quad = _mm512_loadu_si512(bytes);
-            float *to = x + k * LANES;
+    size_t all = (features + 3) / 4;
+    for (size_t panel = 0; panel < 2; panel++, x += features * LANES, bytes += all * QUADS)
+        for (size_t i = 0; i < quads_count(quads, all); i++) {
+            __m512i quad = _mm512_loadu_si512(bytes + quads_at(quads, i) * QUADS);
+            float *to = x + quads_at(quads, i) * 4 * LANES;
             _mm512_storeu_ps(to, divide_byte(_mm512_and_si512(quad, low)));
             quad = _mm512_srli_epi32(quad, 8);
             _mm512_storeu_ps(to + LANES, divide_byte(_mm512_and_si512(quad, low)));

@@ -85,7 +85,8 @@ void rlm_sketch_bound(const struct rlm_sketch *sketch, const struct rlm_sketch_g
 {
     int32_t product[RLM_DOTS_ROWS * RLM_SKETCH_SAMPLES] = {0};
     const float *sum = group->sum;
-    struct rlm_dots dots = {.quads = sketch->quads, .rows = count, .x = group->x, .out = product};
+    struct rlm_dots dots = {
+        .quads = sketch->quads, .rows = count, .x = group->x, .out = product, .used = group->quads};
     for (size_t i = 0; i < count; i++)
         dots.row[i] = q[i];
     sketch->dots(&dots);

@@ -30,10 +30,11 @@ bool rlm_sketch_init(struct rlm_sketch *sketch, const relume_network *network, c
 
 /* Samples to be bounded together. */
 struct rlm_sketch_group {
-    const uint8_t *x; /* two byte panels */
-    const float *sum; /* [32]: Σ u of each, exact */
-    float heaviest;   /* the largest of them */
-    float longest;    /* no Σ|x| + 1 of them is larger */
+    const uint8_t *x;       /* two byte panels */
+    const float *sum;       /* [32]: Σ u of each, exact */
+    float heaviest;         /* the largest of them */
+    float longest;          /* no Σ|x| + 1 of them is larger */
+    struct rlm_quads quads; /* of x that are not all 0; zeroed: any may be */
 };
 
 /* One unit, rounded. */

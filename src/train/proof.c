@@ -108,7 +108,8 @@ static void turn(const struct rlm_proof *proof, size_t first, uint8_t *panel)
 static struct rlm_sketch_group weigh(const struct rlm_proof *proof, const uint8_t *panel, float *sum)
 {
     int32_t product[RLM_DOTS_ROWS * RLM_SKETCH_SAMPLES];
-    struct rlm_dots dots = {proof->sketch.quads, 1, panel, {proof->ones}, product};
+    struct rlm_dots dots = {
+        .quads = proof->sketch.quads, .rows = 1, .x = panel, .row = {proof->ones}, .out = product};
     struct rlm_sketch_group group = {.x = panel, .sum = sum};
     proof->sketch.dots(&dots);
     for (size_t i = 0; i < RLM_SKETCH_SAMPLES; i++) {

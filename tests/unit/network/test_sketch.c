@@ -26,6 +26,8 @@ static void test_dots(void **state)
     for (uint64_t turn = 0; dots && turn < 200; turn++) {
         int32_t told[RLM_DOTS_ROWS * RLM_SKETCH_SAMPLES], meant[RLM_DOTS_ROWS * RLM_SKETCH_SAMPLES];
         struct rlm_dots a = {.quads = 1 + turn % MOST_QUADS, .rows = 1 + turn % RLM_DOTS_ROWS, .x = x};
+        uint16_t list[MOST_QUADS];
+        a.used.list = turn % 3 == 0 ? NULL : list;
         for (size_t i = 0; i < sizeof x;
              i++) /* also all at the ends, where a product of 16 bits would not do */
             x[i] = turn % 5 == 0 ? 255 : (uint8_t)rlm_rng_below(&rng, turn * 9999 + i, 256);
@@ -36,12 +38,22 @@ static void test_dots(void **state)
                                 : (int8_t)((int)rlm_rng_below(&rng, turn * 9999 + r * 99 + k, 255) - 127);
             a.row[r] = row[r];
         }
+        for (size_t quad = 0; turn % 3 && quad < a.quads; quad++)
+            if (rlm_rng_below(&rng, turn * 9999 + 9000 + quad, 3) > 0)
+                list[a.used.count++] = (uint16_t)quad;
         a.out = meant;
         rlm_dots_ref(&a);
         a.out = told;
         dots(&a);
         assert_memory_equal(told, meant, a.rows * RLM_SKETCH_SAMPLES * sizeof *told);
     }
+}
+
+static void check_widened(const float *x, size_t features, size_t k)
+{
+    for (size_t lane = 0; lane < RLM_SKETCH_SAMPLES; lane++)
+        assert_float_equal(x[(lane / RLM_LANES * features + k) * RLM_LANES + lane % RLM_LANES],
+                           (float)(uint8_t)(lane * 8 + k * 13) / 255.0f, 0.0f);
 }
 
 static void test_widen(void **state)
@@ -58,11 +70,17 @@ static void test_widen(void **state)
             for (size_t k = 0; k < features; k++) /* every byte in turn */
                 bytes[(lane / RLM_LANES * quads + k / 4) * RLM_LANES * 4 + lane % RLM_LANES * 4 + k % 4] =
                     (uint8_t)(lane * 8 + k * 13);
-        widen(bytes, features, x);
-        for (size_t lane = 0; lane < RLM_SKETCH_SAMPLES; lane++)
-            for (size_t k = 0; k < features; k++)
-                assert_float_equal(x[(lane / RLM_LANES * features + k) * RLM_LANES + lane % RLM_LANES],
-                                   (float)(uint8_t)(lane * 8 + k * 13) / 255.0f, 0.0f);
+        uint16_t list[5];
+        struct rlm_quads some = {list, 0};
+        for (size_t quad = features % 3; quad < quads; quad += 1 + features % 2)
+            list[some.count++] = (uint16_t)quad;
+        widen(bytes, features, some, x);
+        for (size_t i = 0; i < some.count; i++)
+            for (size_t k = 4 * list[i]; k < 4 * (size_t)list[i] + 4 && k < features; k++)
+                check_widened(x, features, k);
+        widen(bytes, features, (struct rlm_quads){NULL, 0}, x);
+        for (size_t k = 0; k < features; k++)
+            check_widened(x, features, k);
         free(bytes);
         free(x);
     }
@@ -116,9 +134,10 @@ static void check_bounds(const struct scene *s, const struct rlm_sketch *sketch,
         const struct rlm_sketched *units[] = {&unit};
         float bound;
         double highest = -INFINITY;
-        struct rlm_sketch_group samples = {s->x + group * RLM_SKETCH_SAMPLES * 4 * QUADS,
-                                           s->sum + group * RLM_SKETCH_SAMPLES, s->heaviest[group],
-                                           s->longest[group]};
+        struct rlm_sketch_group samples = {.x = s->x + group * RLM_SKETCH_SAMPLES * 4 * QUADS,
+                                           .sum = s->sum + group * RLM_SKETCH_SAMPLES,
+                                           .heaviest = s->heaviest[group],
+                                           .longest = s->longest[group]};
         rlm_sketch_bound(sketch, &samples, rows, units, 1, &bound);
         for (size_t place = group * RLM_SKETCH_SAMPLES; place < (group + 1) * RLM_SKETCH_SAMPLES; place++) {
             double p = (double)bias;
