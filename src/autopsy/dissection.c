@@ -31,7 +31,8 @@ relume_status rlm_dissection_init(struct rlm_dissection *dissection, const relum
 {
     struct rlm_dissection made = {.network = network};
     relume_status status =
-        rlm_pass_init(&made.pass, network, capacity, RLM_PASS_GATES | RLM_PASS_FEATURES, error);
+        rlm_pass_init(&made.pass, network, capacity,
+                      RLM_PASS_GATES | RLM_PASS_FEATURES | RLM_PASS_ACTIVE | RLM_PASS_LIVE, error);
     if (status == RELUME_OK)
         status = rlm_loss_init(&made.loss, network, dataset, capacity, error);
     if (status == RELUME_OK) {
@@ -139,9 +140,11 @@ static double gradient_norm(struct rlm_dissection *d)
 }
 
 relume_status rlm_dissection_run(struct rlm_dissection *d, const struct rlm_batch *batch, double clip_norm,
-                                 relume_error *error)
+                                 const uint8_t *dead, relume_error *error)
 {
     struct rlm_fault fault;
+    if (dead)
+        rlm_pass_leave_out(&d->pass, 0, dead);
     if (!rlm_pass_run(&d->pass, batch, &fault))
         return rlm_fault_report(&fault, d->network, "repeating a step", error);
     rlm_loss_run(&d->loss, &d->pass, batch, d->layer[d->network->layer_count - 1].dz);

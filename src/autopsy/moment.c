@@ -13,6 +13,7 @@ static void moment_layout(struct rlm_arena *arena, struct rlm_moment *moment)
     size_t layers = moment->after->layer_count, slots = rlm_moment_slots(moment);
     moment->slot = rlm_arena_take(arena, layers * 2, sizeof *moment->slot);
     moment->wanted = rlm_arena_take(arena, layers, sizeof *moment->wanted);
+    moment->dead = rlm_arena_take(arena, moment->after->layers[0].out_features, 1);
     for (size_t l = 0; l < layers; l++) {
         const struct rlm_layer *layer = &moment->after->layers[l];
         uint8_t *wanted = rlm_arena_take(arena, layer->out_features, 1);
@@ -119,10 +120,21 @@ void rlm_moment_keep(struct rlm_moment *moment)
     moment->dissected = false;
 }
 
+/* The units of the first layer that are dead after the update and were the same before it; NULL: not known.
+ */
+static const uint8_t *find_dead(const struct rlm_moment *moment)
+{
+    const uint8_t *dead = rlm_trainer_get_dead(moment->trainer);
+    for (size_t unit = 0; dead && unit < moment->after->layers[0].out_features; unit++)
+        moment->dead[unit] = dead[unit] && rlm_trainer_unit_rested(moment->trainer, unit, moment->step - 1);
+    return dead ? moment->dead : NULL;
+}
+
 relume_status rlm_moment_dissect(struct rlm_moment *moment, relume_error *error)
 {
     if (!moment->dissected)
-        RLM_TRY(rlm_dissection_run(&moment->dissection, &moment->batch, moment->options->clip_norm, error));
+        RLM_TRY(rlm_dissection_run(&moment->dissection, &moment->batch, moment->options->clip_norm,
+                                   find_dead(moment), error));
     moment->dissected = true;
     return RELUME_OK;
 }
@@ -158,6 +170,9 @@ static void ratio_range(void *context, size_t begin, size_t end)
     for (size_t unit = begin; unit < end; unit++) {
         const float *was = before->weight + unit * before->stride, *is = after->weight + unit * after->stride;
         double bias = (double)before->bias[unit], moved = (double)after->bias[unit] - bias;
+        region->ratio[unit] = 0.0;
+        if (moved == 0.0 && memcmp(was, is, before->in_features * sizeof *was) == 0)
+            continue; /* as most dead units */
         double size = bias * bias;
         moved *= moved;
         for (size_t k = 0; k < before->in_features; k++) {

@@ -19,6 +19,7 @@ struct rlm_moment {
     relume_network *before;     /* the caller's, of the same shape */
     struct rlm_kept_slot *slot; /* [layers][2] */
     uint8_t **wanted;           /* [layers][units]: 1: the optimizer's state of this unit is kept */
+    uint8_t *dead;              /* [units of the first layer]: scratch */
     uint64_t step;              /* the update, from 1; 0: none kept */
     double rate;
     struct rlm_batch batch;

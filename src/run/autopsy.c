@@ -203,7 +203,8 @@ static relume_status equip(struct rlm_inquest *inquest, relume_error *error)
     RLM_TRY(rlm_strata_init(&inquest->strata, inquest->network, run->dataset, inquest->layers, error));
     size_t batch = rlm_size_min(run->options.trainer.batch_size, run->dataset->train_samples);
     RLM_TRY(rlm_causes_init(&inquest->causes, &inquest->strata, batch, error));
-    return rlm_pass_init(&inquest->pass, inquest->network, RLM_TRIED, RLM_PASS_GATES, error);
+    return rlm_pass_init(&inquest->pass, inquest->network, RLM_TRIED,
+                         RLM_PASS_GATES | RLM_PASS_ACTIVE | RLM_PASS_LIVE, error);
 }
 
 static void dismiss(struct rlm_inquest *inquest)

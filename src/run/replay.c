@@ -121,6 +121,9 @@ void rlm_inquest_observe(void *user, const struct rlm_step_view *view)
 relume_status rlm_inquest_try(struct rlm_inquest *inquest, struct rlm_hint *hint, size_t count,
                               relume_error *error)
 {
+    const uint8_t *dead = rlm_trainer_get_dead(inquest->trainer);
+    if (dead && count > 0)
+        rlm_pass_leave_out(&inquest->pass, 0, dead);
     for (size_t done = 0; done < count;) {
         size_t some = count - done < inquest->pass.capacity ? count - done : inquest->pass.capacity;
         struct rlm_batch batch = {.dataset = inquest->run->dataset, .index = inquest->sample, .count = some};

@@ -360,6 +360,11 @@ void rlm_trainer_note_dead(relume_trainer *trainer, const uint8_t *dead)
     rlm_rest_note_dead(&trainer->rest, &trainer->pass, dead);
 }
 
+const uint8_t *rlm_trainer_get_dead(const relume_trainer *trainer)
+{
+    return trainer->rest.units > 0 ? trainer->rest.proved : NULL;
+}
+
 void rlm_trainer_measure(relume_trainer *trainer, struct rlm_stride *stride)
 {
     trainer->backward.stride = stride;

@@ -61,6 +61,9 @@ const struct rlm_pass *rlm_trainer_lend(relume_trainer *trainer);
 /* Tells that these units of the first hidden layer (dead[unit] != 0) open for no training sample as they are
  * now: the forward pass leaves them out until something moves them. */
 void rlm_trainer_note_dead(relume_trainer *trainer, const uint8_t *dead);
+/* Which they are by now, and others of which the trainer has seen as much: 1 for each unit that no training
+ * sample opens as it is now. NULL: it does not watch them. */
+const uint8_t *rlm_trainer_get_dead(const relume_trainer *trainer);
 
 /* The samples of the next step, of which one must be left. Its index is valid until an epoch later than that
  * step's begins. */
