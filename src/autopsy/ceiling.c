@@ -443,18 +443,30 @@ void rlm_ceilings_forward_some(struct rlm_ceilings *ceilings, const struct rlm_l
     pass_run(&region);
 }
 
+struct compare_region {
+    const struct rlm_ceilings *ceilings;
+    const struct rlm_live *live;
+    const float *weight;
+    double *sway, *stretch;
+};
+#define COMPARED 64 /* groups of a task */
+
 /* Real pre-activations are apart by `rise` at most, the float ones within the rounding of them, and cutting
  * at 0 brings them no further apart. Where the raised ceiling is not above 0, both outputs are 0. */
-void rlm_ceilings_compare(const struct rlm_ceilings *c, const struct rlm_live *live, const float *weight,
-                          double *sway, double *stretch)
+static void compare_task(void *context, size_t task, size_t thread)
 {
-    memset(sway, 0, c->groups * sizeof *sway);
-    memset(stretch, 0, c->groups * sizeof *stretch);
-    for (size_t k = 0; k < live->count; k++) {
-        size_t unit = live->unit[k];
+    (void)thread;
+    const struct compare_region *region = context;
+    const struct rlm_ceilings *c = region->ceilings;
+    double *sway = region->sway, *stretch = region->stretch;
+    size_t first = task * COMPARED, last = rlm_size_min(c->groups, first + COMPARED);
+    memset(sway + first, 0, (last - first) * sizeof *sway);
+    memset(stretch + first, 0, (last - first) * sizeof *stretch);
+    for (size_t k = 0; k < region->live->count; k++) {
+        size_t unit = region->live->unit[k];
         const float *rise = c->rise + unit * c->groups;
-        double size = fabs((double)weight[k]);
-        for (size_t group = 0; group < c->groups; group++) {
+        double size = fabs((double)region->weight[k]);
+        for (size_t group = first; group < last; group++) {
             if (is_shut_in_both(c, unit, group))
                 continue;
             double by = (double)rise[group] + 2.0 * (double)rounding_of_both(c, unit, group);
@@ -462,6 +474,13 @@ void rlm_ceilings_compare(const struct rlm_ceilings *c, const struct rlm_live *l
             stretch[group] += by;
         }
     }
+}
+
+void rlm_ceilings_compare(const struct rlm_ceilings *c, const struct rlm_live *live, const float *weight,
+                          double *sway, double *stretch)
+{
+    struct compare_region region = {c, live, weight, sway, stretch};
+    rlm_pool_run(c->inputs->engine->pool, compare_task, &region, rlm_divide_up(c->groups, COMPARED));
 }
 
 /* Adds size · min(by, room) for each sample of a panel, room being what is left between the output and the

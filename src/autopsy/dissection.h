@@ -32,9 +32,9 @@ relume_status rlm_dissection_init(struct rlm_dissection *dissection, const relum
 /* A zeroed struct is fine. */
 void rlm_dissection_deinit(struct rlm_dissection *dissection);
 
-/* Takes the batch apart at the network's current weights. `clip_norm` 0: no clipping. dead [units of the first
- * layer]: 1 for units that no sample opens; NULL: nothing is known of any. DIVERGED when a number is not
- * finite. Allocates nothing. */
+/* Takes the batch apart at the network's current weights. `clip_norm` 0: no clipping. dead [units of the
+ * first layer]: 1 for units that no sample opens; NULL: nothing is known of any. DIVERGED when a number is
+ * not finite. Allocates nothing. */
 relume_status rlm_dissection_run(struct rlm_dissection *dissection, const struct rlm_batch *batch,
                                  double clip_norm, const uint8_t *dead, relume_error *error);
 

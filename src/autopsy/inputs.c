@@ -276,8 +276,8 @@ static bool is_alive_in(const struct rlm_variants *variants, size_t index, struc
     return false;
 }
 
-/* Most of those that live are opened by the last places looked at: a look that ends soon after has done
- * little for nothing. Sixteen tasks are enough for the threads of most machines. */
+/* A unit that lives is often opened far on in D, and what comes after that in the same look was for nothing.
+ * Sixteen tasks are enough for the threads of most machines. */
 #define LOOK_MOST (16 * (size_t)CHUNK)
 
 struct rlm_span rlm_span_next(struct rlm_span span, size_t samples)
@@ -316,12 +316,13 @@ void rlm_tally_add(struct rlm_tally *tally, const struct rlm_variants *variants,
     for (size_t place = span.first; place < span.last; place += RLM_LANES) {
         const float *p = panel_of(variants, index, place);
         size_t lanes = rlm_size_min(RLM_LANES, span.last - place);
-        float largest = -INFINITY;
-        for (size_t lane = 0; lane < lanes; lane++) {
-            tally->active += p[lane] > 0.0f;
-            largest = p[lane] > largest ? p[lane] : largest;
+        unsigned active = 0, high = 0;
+        for (size_t lane = 0; lane < RLM_LANES; lane++) { /* beyond the last sample there are zeros */
+            active += p[lane] > 0.0f;
+            high += p[lane] >= tally->margin;
         }
-        if (!(largest >= tally->margin))
+        tally->active += active;
+        if (high == 0)
             continue;
         for (size_t lane = 0; lane < lanes; lane++) {
             size_t sample = rlm_inputs_sample(inputs, place + lane);

@@ -154,6 +154,18 @@ static inline float rlm_variants_get(const struct rlm_variants *variants, size_t
     return variants->p[(place / RLM_LANES * variants->count + index) * RLM_LANES + place % RLM_LANES];
 }
 
+/* Whether any of the 16 places from `place` on, a multiple of 16, has a pre-activation above `floor`; places
+ * beyond the last sample have one of 0. */
+static inline bool rlm_variants_above(const struct rlm_variants *variants, size_t index, size_t place,
+                                      float floor)
+{
+    const float *p = variants->p + (place / RLM_LANES * variants->count + index) * RLM_LANES;
+    unsigned above = 0;
+    for (size_t lane = 0; lane < RLM_LANES; lane++)
+        above += p[lane] > floor;
+    return above > 0;
+}
+
 /* What the last count says of one variant. */
 struct rlm_tally {
     uint64_t active; /* samples with p > 0 */

@@ -161,11 +161,14 @@ static bool is_surely_dead(const struct rlm_strata *strata, const relume_network
     const float *kept = strata->dead_row + unit * dead_stride(network);
     if (!strata->dead[unit])
         return false;
-    struct moved moved = moved_since(kept, layer->weight + unit * layer->stride, layer->in_features);
+    const float *row = layer->weight + unit * layer->stride;
     double bias = (double)layer->bias[unit], was = (double)kept[layer->stride];
+    if (bias == was && memcmp(kept, row, layer->in_features * sizeof *row) == 0)
+        return true;
+    struct moved moved = moved_since(kept, row, layer->in_features);
     moved.change = rlm_larger(moved.change, fabs(bias - was));
     moved.largest = rlm_larger(moved.largest, rlm_larger(fabs(bias), fabs(was)));
-    if (moved.change == 0.0)
+    if (moved.change == 0.0) /* a 0 may have become a −0 */
         return true;
     double rise = moved.change * inputs->norm1[strata->longest] +
                   rlm_inputs_rounding(inputs, moved.largest, strata->longest);

@@ -170,9 +170,11 @@ static relume_status make_sizes(struct rlm_inquest *inquest, relume_error *error
     }
     inquest->ratio = rlm_alloc(allocator, widest, sizeof *inquest->ratio);
     inquest->dead = rlm_alloc(allocator, rlm_size_max(widest, inquest->network->layers[0].out_features), 1);
+    inquest->spared = rlm_alloc_zero(allocator, inquest->network->layers[0].out_features, 1);
     inquest->list = rlm_alloc(allocator, inquest->targets, sizeof *inquest->list);
     inquest->sample = rlm_alloc(allocator, RLM_TRIED, sizeof *inquest->sample);
-    return inquest->sizes && inquest->ratio && inquest->dead && inquest->list && inquest->sample
+    return inquest->sizes && inquest->ratio && inquest->dead && inquest->spared && inquest->list &&
+                   inquest->sample
                ? RELUME_OK
                : rlm_error_memory(error, inquest->targets * sizeof *inquest->list, "the deaths of a run");
 }
@@ -223,6 +225,7 @@ static void dismiss(struct rlm_inquest *inquest)
     rlm_free(inquest->sizes);
     rlm_free(inquest->ratio);
     rlm_free(inquest->dead);
+    rlm_free(inquest->spared);
     rlm_free(inquest->list);
     rlm_free(inquest->sample);
 }

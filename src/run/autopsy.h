@@ -46,6 +46,7 @@ struct rlm_inquest {
     struct rlm_strata strata;
     struct rlm_causes causes;
     struct rlm_pass pass; /* for hints */
+    uint8_t *spared;      /* [units of the first layer]: 1: left out of it */
     struct rlm_history *history, own_history;
     relume_census *census; /* the last one looked up, of census_step */
     uint64_t census_step;

@@ -118,12 +118,22 @@ void rlm_inquest_observe(void *user, const struct rlm_step_view *view)
     }
 }
 
+/* Nor need hints be tried on them. */
+static void spare_tried(struct rlm_inquest *inquest)
+{
+    const uint8_t *dead = rlm_trainer_get_dead(inquest->trainer);
+    size_t units = inquest->network->layers[0].out_features;
+    if (!dead || memcmp(dead, inquest->spared, units) == 0)
+        return;
+    memcpy(inquest->spared, dead, units);
+    rlm_pass_leave_out(&inquest->pass, 0, dead);
+}
+
 relume_status rlm_inquest_try(struct rlm_inquest *inquest, struct rlm_hint *hint, size_t count,
                               relume_error *error)
 {
-    const uint8_t *dead = rlm_trainer_get_dead(inquest->trainer);
-    if (dead && count > 0)
-        rlm_pass_leave_out(&inquest->pass, 0, dead);
+    if (count > 0)
+        spare_tried(inquest);
     for (size_t done = 0; done < count;) {
         size_t some = count - done < inquest->pass.capacity ? count - done : inquest->pass.capacity;
         struct rlm_batch batch = {.dataset = inquest->run->dataset, .index = inquest->sample, .count = some};
@@ -150,6 +160,10 @@ static size_t find_highest(const struct rlm_variants *variants, size_t index, st
 {
     size_t count = 0;
     for (size_t place = span.first; place < span.last; place++) {
+        if (place % RLM_LANES == 0 && !rlm_variants_above(variants, index, place, floor)) {
+            place += RLM_LANES - 1;
+            continue;
+        }
         float p = rlm_variants_get(variants, index, place);
         if (!(p > floor))
             continue;
