@@ -99,7 +99,8 @@ struct subject {
 };
 
 /* Places of a unit's variants in the count over the inputs after the update. */
-enum { BEFORE, PUSH, PLACES };
+enum { BEFORE, PUSH, AFTER, PLACES };
+#define FIRST_PLACES AFTER /* of a unit of the first layer, whose inputs are the same before and after */
 _Static_assert(RLM_CAUSE_UNITS <= RLM_BENCH_PLACES, "room for all");
 _Static_assert(PLACES *RLM_CAUSE_UNITS <= RLM_CAUSE_COUNTED, "room for all");
 _Static_assert(RLM_CAUSE_TRIALS *RLM_CAUSE_UNITS <= RLM_CAUSE_COUNTED, "room for all");
@@ -148,6 +149,11 @@ static bool is_repeated(const struct rlm_moment *moment, size_t layer, const str
     return true;
 }
 
+static size_t places_of(size_t layer)
+{
+    return layer > 0 ? PLACES : FIRST_PLACES;
+}
+
 static relume_status subject_begin(struct rlm_causes *causes, const struct rlm_moment *moment,
                                    struct rlm_strata *strata, relume_death *death, size_t place,
                                    struct subject *subject, relume_error *error)
@@ -171,7 +177,7 @@ static relume_status subject_begin(struct rlm_causes *causes, const struct rlm_m
                          .now = rlm_strata_get(strata, layer, RLM_AFTER),
                          .death = death,
                          .place = rlm_inputs_place(rlm_strata_get(strata, layer, RLM_AFTER), death->sample),
-                         .first = place * PLACES,
+                         .first = place * places_of(layer),
                          .largest = rlm_larger(rlm_variant_largest(whole.before, features),
                                                rlm_variant_largest(whole.after, features))};
     subject->rows = rows_at(causes->part + place * 5 * causes->stride, causes->stride);
@@ -362,6 +368,7 @@ static void put_variants(struct rlm_causes *causes, const struct subject *s, siz
     rlm_variants_put(&causes->now, s->first + PUSH, causes->variant);
     if (s->death->layer == 0)
         return;
+    rlm_variants_put(&causes->now, s->first + AFTER, s->rows.after);
     rlm_variants_put(&causes->then, place * 2, s->rows.before);
     rlm_variants_put(&causes->then, place * 2 + 1, s->rows.after);
 }
@@ -467,8 +474,8 @@ static void conclude(struct rlm_causes *causes, const struct subject *s)
     death->outlier = s->pushed && death->pusher[0].decisive && death->pusher[0].norm_ratio > 3.0;
 }
 
-/* Whether a variant of the then count may open at a sample of a group with the inputs before the update.
- * Counted with those after it, it gives p there; before, each input k is off by as much as
+/* Whether a variant of the now count may open at a sample of a group with the inputs before the update.
+ * Counted with those after it, it gave p there; before, each input k is off by as much as
  * rlm_ceilings_compare says, so the sum is at most p + sway, and both sums are rounded as inputs.h says.
  * sway[RLM_GROUP]; NULL: the group's. */
 static bool may_open(const struct rlm_causes *causes, size_t index, double largest, size_t group,
@@ -479,7 +486,7 @@ static bool may_open(const struct rlm_causes *causes, size_t index, double large
         double norm1 = now->norm1[place] + causes->stretch[group];
         double above = sway ? (double)sway[place - first] : causes->sway[group];
         above += 2.0 * rlm_inputs_rounding_of(now, largest, norm1);
-        if ((double)rlm_variants_get(&causes->then, index, place) + above * (1.0 + 0x1p-30) > 0.0)
+        if ((double)rlm_variants_get(&causes->now, index, place) + above * (1.0 + 0x1p-30) > 0.0)
             return true;
     }
     return false;
@@ -519,8 +526,9 @@ static void mark_open(struct rlm_causes *causes, size_t index, const float *vari
     rlm_pool_run(now->engine->pool, mark_group, &region, rlm_divide_up(now->samples, RLM_GROUP));
 }
 
-/* The then count: each unit as it was before the update, and as it was after it, over the inputs before.
- * Where it can, it passes over groups that surely stay shut; that of x* is always there. */
+/* The then count: each unit as it was before the update, and as it was after it, over the inputs before, when
+ * the now count is done. Where it can, it passes over groups that surely stay shut; that of x* is always
+ * there. */
 static void count_then(struct rlm_causes *causes, struct rlm_strata *strata, const struct subject *subject,
                        size_t count)
 {
@@ -531,12 +539,11 @@ static void count_then(struct rlm_causes *causes, struct rlm_strata *strata, con
         rlm_variants_count(&causes->then, count * 2, then);
         return;
     }
-    rlm_variants_count(&causes->then, count * 2, now);
     memset(causes->open, 0, rlm_divide_up(now->samples, RLM_GROUP));
     for (size_t i = 0; i < 2 * count; i++) {
         const struct subject *s = &subject[i / 2];
         const float *variant = i % 2 == 0 ? s->rows.before : s->rows.after;
-        mark_open(causes, i, variant, now, strata);
+        mark_open(causes, s->first + (i % 2 == 0 ? BEFORE : AFTER), variant, now, strata);
         causes->open[s->place / RLM_GROUP] = 1;
     }
     rlm_strata_get_some(strata, causes->open);
@@ -557,12 +564,13 @@ static relume_status find_some(struct rlm_causes *causes, const struct rlm_momen
         RLM_TRY(subject_begin(causes, moment, strata, deaths[i], i, &subject[i], error));
         put_variants(causes, &subject[i], i);
     }
+    size_t places = places_of(layer);
+    rlm_sieve_take(&causes->sieve, &causes->now, count * places);
+    rlm_sieve_count(&causes->sieve, &causes->now, count * places, now, rlm_inputs_all(now), NULL, places);
     if (layer > 0)
         count_then(causes, strata, subject, count);
     for (size_t i = 0; i < count; i++)
         look_at_batch(causes, &subject[i], live);
-    rlm_sieve_take(&causes->sieve, &causes->now, count * PLACES);
-    rlm_sieve_count(&causes->sieve, &causes->now, count * PLACES, now, rlm_inputs_all(now), NULL, PLACES);
     for (size_t i = 0; i < count; i++)
         read_counts(causes, &subject[i], i);
     struct lethal_region region = {causes, subject};
