@@ -37,6 +37,7 @@ static void layout(struct rlm_arena *arena, struct rlm_ceilings *c, size_t threa
     c->row = rlm_arena_take(arena, c->units * row_stride(c), sizeof(float));
     c->ceiling = rlm_arena_take(arena, c->units * c->groups, sizeof(float));
     c->rise = rlm_arena_take(arena, c->units * c->groups, sizeof(float));
+    c->firm = rlm_arena_take(arena, c->units * c->groups, 1);
     c->weight = rlm_arena_take(arena, c->units, sizeof(float));
     c->weights = rlm_arena_take(arena, c->units, sizeof(float));
     c->reach = rlm_arena_take(arena, c->blocks * c->groups, sizeof(float));
@@ -247,12 +248,11 @@ static bool is_shut_in_both(const struct rlm_ceilings *c, size_t unit, size_t gr
     return raised(c->ceiling[at], c->rise[at]) + rounding_of_both(c, unit, group) <= 0.0f;
 }
 
-/* Whether the ceiling was not above 0 before it was last raised, and has been raised above it: or has never
- * been brought down. */
+/* Whether the ceiling has been raised above 0, or has never been brought down. Where the unit was above 0
+ * when it was computed last it most likely still is, and a look would be for nothing. */
 static bool is_doubtful(const struct rlm_ceilings *c, size_t unit, size_t group)
 {
-    size_t at = unit * c->groups + group;
-    return !is_shut(c, unit, group) && (isinf(c->ceiling[at]) || c->ceiling[at] - c->rise[at] <= 0.0f);
+    return !c->firm[unit * c->groups + group] && !is_shut(c, unit, group);
 }
 
 /* Brings ceilings down to the sketch's bounds. unit[count] */
@@ -389,7 +389,9 @@ static void scatter(const struct pass_region *region, size_t group, size_t count
     for (size_t i = 0; !region->open && i < count; i++) {
         size_t unit = region->live->unit[work->list[i]];
         float margin = work->margin[i];
-        c->ceiling[unit * c->groups + group] = margin + rounding(c, unit, group) + fabsf(margin) * 0x1p-22f;
+        float *ceiling = &c->ceiling[unit * c->groups + group];
+        *ceiling = margin + rounding(c, unit, group) + fabsf(margin) * 0x1p-22f;
+        c->firm[unit * c->groups + group] = *ceiling > 0.0f;
         opened[unit] |= margin > 0.0f;
     }
 }

@@ -35,6 +35,7 @@ struct rlm_ceilings {
     size_t units, stride, groups, blocks;
     float *row; /* [units, stride + 16]: the parameters that the ceilings hold for, the bias at `stride` */
     float *ceiling; /* [units, groups]; infinite at first */
+    uint8_t *firm;  /* [units, groups]: 1: above 0 when it was last computed */
     float *weight;  /* [units]: the largest |parameter| of its row */
     float *weights; /* [units]: the same of its row and the one last settled for or looked at */
     float *rise;    /* [units, groups]: how far pre-activations of the two are apart at most */
