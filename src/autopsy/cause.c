@@ -229,15 +229,86 @@ static void split(const struct subject *s)
                       rlm_inputs_rounding(s->now, s->largest, place) + 5.0 * 0x1p-24 * size * (1.0 + 0x1p-20);
 }
 
+/* ---- the inputs before the update, where they matter ---- */
+
+/* Whether a variant of the now count may open at a sample of a group with the inputs before the update.
+ * Counted with those after it, it gave p there; before, each input k is off by as much as
+ * rlm_ceilings_compare says, so the sum is at most p + sway, and both sums are rounded as inputs.h says.
+ * sway[RLM_GROUP]; NULL: the group's. */
+static bool may_open(const struct rlm_causes *causes, size_t index, double largest, size_t group,
+                     const struct rlm_inputs *now, const float *sway)
+{
+    size_t first = group * RLM_GROUP, last = rlm_size_min(now->samples, first + RLM_GROUP);
+    for (size_t place = first; place < last; place++) {
+        double norm1 = now->norm1[place] + causes->stretch[group];
+        double above = sway ? (double)sway[place - first] : causes->sway[group];
+        above += 2.0 * rlm_inputs_rounding_of(now, largest, norm1);
+        if ((double)rlm_variants_get(&causes->now, index, place) + above * (1.0 + 0x1p-30) > 0.0)
+            return true;
+    }
+    return false;
+}
+
+struct open_region {
+    struct rlm_causes *causes;
+    const struct rlm_strata *strata;
+    const struct rlm_inputs *now;
+    size_t index;
+    const float *variant;
+    double largest;
+};
+
+/* Marks the group if the variant may open there. Where the bound for a whole group does not settle it, that
+ * for each sample mostly does. */
+static void mark_group(void *context, size_t group, size_t thread)
+{
+    (void)thread;
+    const struct open_region *r = context;
+    struct rlm_causes *causes = r->causes;
+    struct rlm_live live = rlm_strata_live(r->strata, RLM_BEFORE);
+    float sway[RLM_GROUP];
+    if (causes->open[group] || !may_open(causes, r->index, r->largest, group, r->now, NULL))
+        return;
+    rlm_ceilings_compare_samples(&r->strata->ceilings, &live, r->variant, group, r->now, sway);
+    causes->open[group] = may_open(causes, r->index, r->largest, group, r->now, sway);
+}
+
+static void mark_open(struct rlm_causes *causes, size_t index, const float *variant,
+                      const struct rlm_inputs *now, const struct rlm_strata *strata)
+{
+    struct rlm_live live = rlm_strata_live(strata, RLM_BEFORE);
+    struct open_region region = {causes, strata,  now,
+                                 index,  variant, rlm_variant_largest(variant, now->features)};
+    rlm_ceilings_compare(&strata->ceilings, &live, variant, causes->sway, causes->stretch);
+    rlm_pool_run(now->engine->pool, mark_group, &region, rlm_divide_up(now->samples, RLM_GROUP));
+}
+
 /* ---- necessity ---- */
+
+/* Whether some sample opens the variant in causes->variant with the inputs before the update: only groups in
+ * which it may open are computed. */
+static bool lives_before(struct rlm_causes *causes, const struct subject *s)
+{
+    rlm_variants_put(&causes->now, 0, causes->variant);
+    rlm_variants_count(&causes->now, 1, s->now);
+    memset(causes->open, 0, rlm_divide_up(s->now->samples, RLM_GROUP));
+    mark_open(causes, 0, causes->variant, s->now, s->strata);
+    rlm_strata_get_some(s->strata, causes->open);
+    rlm_variants_put(&causes->then, 0, causes->variant);
+    rlm_variants_count_some(&causes->then, 1, s->then, causes->open);
+    return rlm_variants_alive(&causes->then, 0, s->then->samples);
+}
 
 /* The update without `without`, BELOW among it or not, counted over all samples: alive? */
 static bool lives_without(struct rlm_causes *causes, const struct subject *s, unsigned without)
 {
     const struct rlm_inputs *inputs = s->now;
-    if (without & RLM_PART_BELOW)
-        inputs = rlm_strata_peek(s->strata, s->death->layer, RLM_BEFORE, s->then->samples);
     rlm_move_make(&s->move, without & ~(unsigned)RLM_PART_BELOW, s->move.rate, causes->variant);
+    if (without & RLM_PART_BELOW) {
+        if (rlm_strata_begin_some(s->strata, s->death->layer))
+            return lives_before(causes, s);
+        inputs = rlm_strata_peek(s->strata, s->death->layer, RLM_BEFORE, s->then->samples);
+    }
     bool alive;
     rlm_variants_fit(&causes->bench.variants, inputs);
     rlm_variants_put(&causes->bench.variants, 0, causes->variant);
@@ -472,58 +543,6 @@ static void conclude(struct rlm_causes *causes, const struct subject *s)
     if (s->pushed)
         death->pusher[0].decisive = s->sample_spared;
     death->outlier = s->pushed && death->pusher[0].decisive && death->pusher[0].norm_ratio > 3.0;
-}
-
-/* Whether a variant of the now count may open at a sample of a group with the inputs before the update.
- * Counted with those after it, it gave p there; before, each input k is off by as much as
- * rlm_ceilings_compare says, so the sum is at most p + sway, and both sums are rounded as inputs.h says.
- * sway[RLM_GROUP]; NULL: the group's. */
-static bool may_open(const struct rlm_causes *causes, size_t index, double largest, size_t group,
-                     const struct rlm_inputs *now, const float *sway)
-{
-    size_t first = group * RLM_GROUP, last = rlm_size_min(now->samples, first + RLM_GROUP);
-    for (size_t place = first; place < last; place++) {
-        double norm1 = now->norm1[place] + causes->stretch[group];
-        double above = sway ? (double)sway[place - first] : causes->sway[group];
-        above += 2.0 * rlm_inputs_rounding_of(now, largest, norm1);
-        if ((double)rlm_variants_get(&causes->now, index, place) + above * (1.0 + 0x1p-30) > 0.0)
-            return true;
-    }
-    return false;
-}
-
-struct open_region {
-    struct rlm_causes *causes;
-    const struct rlm_strata *strata;
-    const struct rlm_inputs *now;
-    size_t index;
-    const float *variant;
-    double largest;
-};
-
-/* Marks the group if the variant may open there. Where the bound for a whole group does not settle it, that
- * for each sample mostly does. */
-static void mark_group(void *context, size_t group, size_t thread)
-{
-    (void)thread;
-    const struct open_region *r = context;
-    struct rlm_causes *causes = r->causes;
-    struct rlm_live live = rlm_strata_live(r->strata, RLM_BEFORE);
-    float sway[RLM_GROUP];
-    if (causes->open[group] || !may_open(causes, r->index, r->largest, group, r->now, NULL))
-        return;
-    rlm_ceilings_compare_samples(&r->strata->ceilings, &live, r->variant, group, r->now, sway);
-    causes->open[group] = may_open(causes, r->index, r->largest, group, r->now, sway);
-}
-
-static void mark_open(struct rlm_causes *causes, size_t index, const float *variant,
-                      const struct rlm_inputs *now, const struct rlm_strata *strata)
-{
-    struct rlm_live live = rlm_strata_live(strata, RLM_BEFORE);
-    struct open_region region = {causes, strata,  now,
-                                 index,  variant, rlm_variant_largest(variant, now->features)};
-    rlm_ceilings_compare(&strata->ceilings, &live, variant, causes->sway, causes->stretch);
-    rlm_pool_run(now->engine->pool, mark_group, &region, rlm_divide_up(now->samples, RLM_GROUP));
 }
 
 /* The then count: each unit as it was before the update, and as it was after it, over the inputs before, when

@@ -387,7 +387,8 @@ bool rlm_strata_begin_some(struct rlm_strata *strata, size_t layer)
 {
     const struct rlm_stratum *stratum = &strata->layer[layer];
     if (layer != 1 || strata->network[RLM_BEFORE] == strata->network[RLM_AFTER] ||
-        stratum->filled[RLM_AFTER] < stratum->inputs[RLM_AFTER].samples || stratum->filled[RLM_BEFORE] > 0 ||
+        stratum->filled[RLM_AFTER] < stratum->inputs[RLM_AFTER].samples ||
+        stratum->filled[RLM_BEFORE] > stratum->inputs[RLM_BEFORE].samples / 2 ||
         strata->settled != strata->step[RLM_AFTER])
         return false;
     struct rlm_live live = rlm_strata_live(strata, RLM_BEFORE);
@@ -400,7 +401,7 @@ void rlm_strata_get_some(struct rlm_strata *strata, const uint8_t *open)
     struct rlm_inputs *to = &strata->layer[1].inputs[RLM_BEFORE];
     struct rlm_live live = rlm_strata_live(strata, RLM_BEFORE);
     to->features = live.count;
-    strata->layer[1].held[RLM_BEFORE] = 0;
+    strata->layer[1].held[RLM_BEFORE] = strata->layer[1].filled[RLM_BEFORE] = 0;
     rlm_ceilings_forward_some(&strata->ceilings, &live, open, to);
 }
 

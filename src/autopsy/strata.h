@@ -65,8 +65,8 @@ const struct rlm_inputs *rlm_strata_peek(struct rlm_strata *strata, size_t layer
 const struct rlm_inputs *rlm_strata_recall(const struct rlm_strata *strata, size_t layer);
 
 /* What the second layer is fed before the update, for some groups only. begin: whether that can be had, and
- * is worth having: the inputs after the update are complete, those before it are not; rlm_ceilings_compare is
- * then of this update. get: computes the groups that `open` names; the other inputs mean nothing.
+ * is worth having: the inputs after the update are complete, those before it not half; rlm_ceilings_compare
+ * is then of this update. get: computes the groups that `open` names; the other inputs mean nothing.
  * rlm_strata_get and _peek go on as if nothing had been computed. */
 bool rlm_strata_begin_some(struct rlm_strata *strata, size_t layer);
 void rlm_strata_get_some(struct rlm_strata *strata, const uint8_t *open);
