@@ -267,13 +267,35 @@ void rlm_lethal_find(const struct rlm_inputs *inputs, const struct rlm_move *mov
     rlm_lethal_search(inputs, move, &columns, anchor, bench, 0, lethal);
 }
 
+/* Whether any of 16 samples may be nearer. A quotient rounded to below `parameters` is below it, so that -p
+ * is below parameters · norm2, for which the product of the number just above it is large enough. */
+static bool is_nearer(const struct rlm_inputs *inputs, const struct rlm_variants *variants, size_t index,
+                      size_t first, const struct rlm_distance *distance)
+{
+    const float *p = variants->p + (first / RLM_LANES * variants->count + index) * RLM_LANES;
+    const double *norm2 = inputs->norm2 + first;
+    double above = distance->parameters + fabs(distance->parameters) * 0x1p-50;
+    unsigned nearer = 0;
+    for (size_t lane = 0; lane < RLM_LANES; lane++) {
+        double away = -(double)p[lane];
+        nearer += away < distance->margin;
+        nearer += away < above * norm2[lane];
+    }
+    return nearer > 0;
+}
+
 struct rlm_distance rlm_distance_find(const struct rlm_inputs *inputs, const struct rlm_variants *variants,
                                       size_t index)
 {
     struct rlm_distance distance = {(double)INFINITY, (double)INFINITY, 0};
     for (size_t sample = 0; sample < inputs->samples; sample++) {
+        if (sample % RLM_LANES == 0 && sample + RLM_LANES <= inputs->samples &&
+            !is_nearer(inputs, variants, index, sample, &distance)) {
+            sample += RLM_LANES - 1;
+            continue;
+        }
         double p = (double)rlm_variants_get(variants, index, sample);
-        distance.margin = fmin(distance.margin, -p);
+        distance.margin = -p < distance.margin ? -p : distance.margin;
         if (-p / inputs->norm2[sample] < distance.parameters) {
             distance.parameters = -p / inputs->norm2[sample];
             distance.sample = sample;

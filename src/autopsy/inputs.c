@@ -316,15 +316,12 @@ void rlm_tally_add(struct rlm_tally *tally, const struct rlm_variants *variants,
     for (size_t place = span.first; place < span.last; place += RLM_LANES) {
         const float *p = panel_of(variants, index, place);
         size_t lanes = rlm_size_min(RLM_LANES, span.last - place);
-        unsigned active = 0, high = 0;
-        for (size_t lane = 0; lane < RLM_LANES; lane++) { /* beyond the last sample there are zeros */
-            active += p[lane] > 0.0f;
-            high += p[lane] >= tally->margin;
-        }
-        tally->active += active;
-        if (high == 0)
-            continue;
-        for (size_t lane = 0; lane < lanes; lane++) {
+        float floor = tally->margin < 0.0f ? tally->margin : 0.0f;
+        unsigned high = 0;
+        for (size_t lane = 0; lane < RLM_LANES; lane++) /* beyond the last sample there are zeros */
+            high += p[lane] >= floor;
+        for (size_t lane = 0; high > 0 && lane < lanes; lane++) {
+            tally->active += p[lane] > 0.0f;
             size_t sample = rlm_inputs_sample(inputs, place + lane);
             if (p[lane] > tally->margin || (p[lane] == tally->margin && sample < tally->nearest))
                 tally->nearest = sample;
