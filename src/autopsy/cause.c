@@ -231,14 +231,15 @@ static void split(const struct subject *s)
 
 /* ---- the inputs before the update, where they matter ---- */
 
-/* Whether a variant of the now count may open at a sample of a group with the inputs before the update.
+/* Whether a variant of the now count may open at a sample of a panel with the inputs before the update.
  * Counted with those after it, it gave p there; before, each input k is off by as much as
  * rlm_ceilings_compare says, so the sum is at most p + sway, and both sums are rounded as inputs.h says.
- * sway[RLM_GROUP]; NULL: the group's. */
-static bool may_open(const struct rlm_causes *causes, size_t index, double largest, size_t group,
+ * sway[16]; NULL: the group's. */
+static bool may_open(const struct rlm_causes *causes, size_t index, double largest, size_t panel,
                      const struct rlm_inputs *now, const float *sway)
 {
-    size_t first = group * RLM_GROUP, last = rlm_size_min(now->samples, first + RLM_GROUP);
+    size_t first = panel * RLM_LANES, last = rlm_size_min(now->samples, first + RLM_LANES);
+    size_t group = first / RLM_GROUP;
     for (size_t place = first; place < last; place++) {
         double norm1 = now->norm1[place] + causes->stretch[group];
         double above = sway ? (double)sway[place - first] : causes->sway[group];
@@ -266,11 +267,14 @@ static void mark_group(void *context, size_t group, size_t thread)
     const struct open_region *r = context;
     struct rlm_causes *causes = r->causes;
     struct rlm_live live = rlm_strata_live(r->strata, RLM_BEFORE);
-    float sway[RLM_GROUP];
-    if (causes->open[group] || !may_open(causes, r->index, r->largest, group, r->now, NULL))
-        return;
-    rlm_ceilings_compare_samples(&r->strata->ceilings, &live, r->variant, group, r->now, sway);
-    causes->open[group] = may_open(causes, r->index, r->largest, group, r->now, sway);
+    size_t first = group * RLM_GROUP, last = rlm_size_min(r->now->samples, first + RLM_GROUP);
+    for (size_t panel = first / RLM_LANES; panel * RLM_LANES < last && !causes->open[group]; panel++) {
+        float sway[RLM_LANES];
+        if (!may_open(causes, r->index, r->largest, panel, r->now, NULL))
+            continue;
+        rlm_ceilings_compare_panel(&r->strata->ceilings, &live, r->variant, panel, r->now, sway);
+        causes->open[group] = may_open(causes, r->index, r->largest, panel, r->now, sway);
+    }
 }
 
 static void mark_open(struct rlm_causes *causes, size_t index, const float *variant,

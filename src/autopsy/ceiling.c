@@ -499,12 +499,12 @@ static void add_sway(float *sway, const float *x, float weight, float by, float 
 
 /* An output h at the one end lies within `by` of it at the other, and between 0 and the raised ceiling,
  * rounding included. Each summand is rounded twice, and there are `count` of them, none negative. */
-void rlm_ceilings_compare_samples(const struct rlm_ceilings *c, const struct rlm_live *live,
-                                  const float *weight, size_t group, const struct rlm_inputs *at, float *sway)
+void rlm_ceilings_compare_panel(const struct rlm_ceilings *c, const struct rlm_live *live,
+                                const float *weight, size_t panel, const struct rlm_inputs *at, float *sway)
 {
-    size_t first = group * RLM_GROUP;
-    size_t panels = rlm_divide_up(rlm_size_min(RLM_GROUP, at->samples - first), RLM_LANES);
-    memset(sway, 0, RLM_GROUP * sizeof *sway);
+    size_t group = panel * RLM_LANES / RLM_GROUP;
+    const float *x = at->x + panel * RLM_LANES * at->features;
+    memset(sway, 0, RLM_LANES * sizeof *sway);
     for (size_t k = 0; k < live->count; k++) {
         size_t unit = live->unit[k];
         if (weight[k] == 0.0f || is_shut_in_both(c, unit, group))
@@ -513,12 +513,10 @@ void rlm_ceilings_compare_samples(const struct rlm_ceilings *c, const struct rlm
         float rounded = rounding_of_both(c, unit, group);
         float by = (c->rise[place] + 2.0f * rounded) * UPWARD;
         float top = (raised(c->ceiling[place], c->rise[place]) + rounded) * UPWARD;
-        for (size_t panel = 0; panel < panels; panel++)
-            add_sway(sway + panel * RLM_LANES,
-                     at->x + (first + panel * RLM_LANES) * at->features + k * RLM_LANES, weight[k], by, top);
+        add_sway(sway, x + k * RLM_LANES, weight[k], by, top);
     }
     float upward = (1.0f + (float)(live->count + 4) * 0x1p-23f) * UPWARD;
-    for (size_t lane = 0; lane < RLM_GROUP; lane++)
+    for (size_t lane = 0; lane < RLM_LANES; lane++)
         sway[lane] *= upward;
 }
 

@@ -84,12 +84,11 @@ void rlm_ceilings_forward_some(struct rlm_ceilings *ceilings, const struct rlm_l
 void rlm_ceilings_compare(const struct rlm_ceilings *ceilings, const struct rlm_live *live,
                           const float *weight, double *sway, double *stretch);
 
-/* The first sum for each sample of one group, and closer: an output neither falls below 0 nor rises above
+/* The first sum for each sample of one panel, and closer: an output neither falls below 0 nor rises above
  * what the ceilings allow. `at`: what these units give, in the map's order, at the parameters that the
- * ceilings hold for. sway[RLM_GROUP]. */
-void rlm_ceilings_compare_samples(const struct rlm_ceilings *ceilings, const struct rlm_live *live,
-                                  const float *weight, size_t group, const struct rlm_inputs *at,
-                                  float *sway);
+ * ceilings hold for. sway[16]. */
+void rlm_ceilings_compare_panel(const struct rlm_ceilings *ceilings, const struct rlm_live *live,
+                                const float *weight, size_t panel, const struct rlm_inputs *at, float *sway);
 
 /* The highest ceiling of a unit. */
 float rlm_ceilings_highest(const struct rlm_ceilings *ceilings, size_t unit);

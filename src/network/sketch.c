@@ -45,18 +45,19 @@ void rlm_sketch_round(const struct rlm_sketch *sketch, const float *weight, floa
 {
     double largest = 0.0, parameter = fabs((double)bias), size = parameter, constant = (double)bias;
     for (size_t k = 0; k < sketch->features; k++) {
-        double w = (double)weight[k],
-               shift = w * (double)offset_of(sketch, k) / (double)divisor_of(sketch, k);
+        double w = (double)weight[k], offset = (double)offset_of(sketch, k);
+        double shift = offset != 0.0 ? w * offset / (double)divisor_of(sketch, k) : 0.0;
         largest = rlm_larger(largest, fabs(w / (double)divisor_of(sketch, k)));
         parameter = rlm_larger(parameter, fabs(w));
         size += fabs(shift);
         constant -= shift;
     }
     double scale = (double)(float)(largest / LARGEST), error = 0.0; /* the very number that is worked with */
+    double inverse = scale > 0.0 ? 1.0 / scale : 0.0;
     memset(q, 0, 4 * sketch->quads);
     for (size_t k = 0; k < sketch->features; k++) {
         double omega = (double)weight[k] / (double)divisor_of(sketch, k);
-        double times = scale > 0.0 ? omega / scale : 0.0;
+        double times = omega * inverse;
         times = times > LARGEST ? LARGEST : times < -LARGEST ? -LARGEST : times;
         q[k] = (int8_t)(times < 0.0 ? times - 0.5 : times + 0.5);
         error = rlm_larger(error, fabs(omega - scale * (double)q[k]));

@@ -85,16 +85,16 @@ static void count_shut(struct wander *w)
 static void check_samples(const struct wander *w, const struct rlm_live *live, const float *weight)
 {
     const struct rlm_inputs *now = rlm_strata_at((struct rlm_strata *)&w->strata, 1, RLM_AFTER);
-    for (size_t group = 0; group < GROUPS; group++) {
-        float sway[RLM_GROUP];
-        rlm_ceilings_compare_samples(&w->strata.ceilings, live, weight, group, now, sway);
-        for (size_t place = group * RLM_GROUP; place < SAMPLES && place / RLM_GROUP == group;
+    for (size_t panel = 0; panel * RLM_LANES < SAMPLES; panel++) {
+        float sway[RLM_LANES];
+        rlm_ceilings_compare_panel(&w->strata.ceilings, live, weight, panel, now, sway);
+        for (size_t place = panel * RLM_LANES; place < SAMPLES && place / RLM_LANES == panel;
              place += check_rounds(1, 7)) {
             double rise = 0.0;
             for (size_t k = 0; k < live->count; k++)
                 rise += (double)weight[k] * ((double)output(w, w->before, live->unit[k], place) -
                                              (double)output(w, w->after, live->unit[k], place));
-            assert_true(rise <= (double)sway[place % RLM_GROUP]);
+            assert_true(rise <= (double)sway[place % RLM_LANES]);
         }
     }
 }
