@@ -163,23 +163,25 @@ struct ratio_region {
     double *ratio;
 };
 
+/* Weights in order, the bias last, as rlm_move_ratio adds: a unit must not stand below itself. */
 static void ratio_range(void *context, size_t begin, size_t end)
 {
     const struct ratio_region *region = context;
     const struct rlm_layer *before = region->before, *after = region->after;
     for (size_t unit = begin; unit < end; unit++) {
         const float *was = before->weight + unit * before->stride, *is = after->weight + unit * after->stride;
-        double bias = (double)before->bias[unit], moved = (double)after->bias[unit] - bias;
+        double bias = (double)before->bias[unit], last = (double)after->bias[unit] - bias;
         region->ratio[unit] = 0.0;
-        if (moved == 0.0 && memcmp(was, is, before->in_features * sizeof *was) == 0)
+        if (last == 0.0 && memcmp(was, is, before->in_features * sizeof *was) == 0)
             continue; /* as most dead units */
-        double size = bias * bias;
-        moved *= moved;
+        double moved = 0.0, size = 0.0;
         for (size_t k = 0; k < before->in_features; k++) {
             double change = (double)is[k] - (double)was[k];
             moved += change * change;
             size += (double)was[k] * (double)was[k];
         }
+        moved += last * last;
+        size += bias * bias;
         region->ratio[unit] = moved > 0.0 ? sqrt(moved / size) : 0.0;
     }
 }

@@ -305,7 +305,7 @@ static void compare_with_run(struct rlm_inquest *inquest)
         const struct rlm_sizes *sizes = &inquest->sizes[death->layer];
         size_t less = 0;
         for (size_t s = 0; s < sizes->count; s++)
-            less += (double)sizes->ratio[s] < death->update_ratio;
+            less += sizes->ratio[s] < (float)death->update_ratio; /* it may be one of them itself */
         if (sizes->count > 0 && death->kind == RELUME_KILLED)
             death->run_percentile = 100.0 * (double)less / (double)sizes->count;
     }

@@ -317,6 +317,37 @@ static void check_lethal(struct trial *trial, const relume_death *death, const s
     seen.lethal++;
 }
 
+/* ‖Δ‖ / ‖w‖ of a unit of the layer, the bias among them. */
+static long double ratio_of(const struct trial *trial, size_t layer, size_t unit)
+{
+    const struct rlm_layer *before = &trial->before->layers[layer], *after = &trial->network->layers[layer];
+    long double moved = 0, size = 0;
+    for (size_t k = 0; k <= before->in_features; k++) {
+        bool last = k == before->in_features;
+        long double was = last ? before->bias[unit] : before->weight[unit * before->stride + k];
+        long double is = last ? after->bias[unit] : after->weight[unit * after->stride + k];
+        moved += (is - was) * (is - was);
+        size += was * was;
+    }
+    return sqrtl(moved / size);
+}
+
+/* The percentile counts the units that were moved less; the unit itself is none of them. Sums of at most
+ * WIDTH + 1 squares in double leave open only what is closer than 1e-14. */
+static void check_size(const struct trial *trial, const relume_death *death)
+{
+    long double own = ratio_of(trial, death->layer, death->unit);
+    double surely = 0, maybe = 0;
+    assert_true(fabsl((long double)death->update_ratio - own) <= 1e-14L * own);
+    for (size_t u = 0; u < WIDTH; u++) {
+        long double other = ratio_of(trial, death->layer, u);
+        surely += u != death->unit && other < own * (1 - 1e-14L);
+        maybe += u != death->unit && other <= own * (1 + 1e-14L);
+    }
+    assert_true(death->update_percentile >= 100.0 * surely / WIDTH - 1e-9);
+    assert_true(death->update_percentile <= 100.0 * maybe / WIDTH + 1e-9);
+}
+
 static void read_rows(const struct trial *trial, const relume_death *death, struct rows *rows)
 {
     memset(rows, 0, sizeof *rows);
@@ -336,6 +367,7 @@ static void check_killed(struct trial *trial, const relume_death *death)
     assert_true(death->after == death->margin_after);
     read_rows(trial, death, &rows);
     check_split(death);
+    check_size(trial, death);
     check_causes(trial, death, &rows);
     check_lethal(trial, death, &rows);
     seen.drift += death->drift != 0;
