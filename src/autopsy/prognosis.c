@@ -52,6 +52,17 @@ static bool is_plain(const relume_trainer_options *o)
     return !carries;
 }
 
+/* Whether decay under plain SGD scales by a factor between 0 and 1 at every rate of the schedule: a larger
+ * one would turn signs around. float32 rounds rate and decay, hence the room. */
+static bool decays_gently(const relume_trainer_options *o)
+{
+    double rate = o->learning_rate;
+    if (o->schedule == RELUME_SCHEDULE_POINTS)
+        for (size_t i = 0; i < o->point_count; i++)
+            rate = fmax(rate, o->points[i].learning_rate);
+    return o->weight_decay * rate < 1.0 - 0x1p-20;
+}
+
 static const char *optimizer_words(const relume_trainer_options *o)
 {
     if (is_plain(o))
@@ -108,8 +119,7 @@ static uint64_t horizon(const struct rlm_coast *coast)
 static bool decays_in_peace(const struct patient *patient)
 {
     const relume_trainer_options *o = patient->standing->options;
-    return is_plain(o) && o->weight_decay * o->learning_rate < 1.0 &&
-           (o->decay_bias || patient->variant[patient->features] <= 0.0f);
+    return is_plain(o) && decays_gently(o) && (o->decay_bias || patient->variant[patient->features] <= 0.0f);
 }
 
 static void follow(const struct patient *patient, const struct rlm_inputs *inputs, struct rlm_bench *bench)
@@ -137,12 +147,12 @@ static void follow(const struct patient *patient, const struct rlm_inputs *input
                 words, (unsigned long long)course.step, data);
     } else if (decays_in_peace(patient)) {
         p->never = 1;
-        BECAUSE(
-            p,
-            "%s draws this unit of h1 towards 0 without a gradient, and never across the gate on %.80s: %s",
-            words, data,
-            patient->standing->options->decay_bias ? "weights and bias shrink alike"
-                                                   : "its bias is not above 0");
+        BECAUSE(p,
+                "%s draws this unit of h1 towards 0 without a gradient, and but for rounding never across "
+                "the gate on %.80s: %s",
+                words, data,
+                patient->standing->options->decay_bias ? "weights and bias shrink alike"
+                                                       : "its bias is not above 0");
     } else {
         p->looked_to = course.step;
         BECAUSE(p,
@@ -198,7 +208,7 @@ static bool is_structural(const struct patient *patient, relume_engine *engine)
     if (!none_above_zero(patient))
         return false;
     if (is_plain(o)) /* decay keeps the sign */
-        return o->weight_decay * o->learning_rate <= 1.0;
+        return decays_gently(o);
     struct rlm_inputs shape = {.engine = engine, .features = patient->features};
     struct rlm_coast coast = coast_of(patient, &shape);
     float *kept = patient->zeros + rlm_variant_stride(patient->features);
@@ -220,13 +230,13 @@ static void judge_deeper(const struct patient *patient, relume_engine *engine)
     const relume_trainer_options *o = patient->standing->options;
     unsigned long long layer = patient->death->layer + 1;
     const char *data = patient->standing->data;
-    if (patient->standing->silenced && is_plain(o) && o->weight_decay == 0.0) {
+    if (patient->death->layer < patient->standing->still && is_plain(o) && o->weight_decay == 0.0) {
         p->verdict = RELUME_FROZEN;
         p->never = 1;
         BECAUSE(p,
-                "a whole hidden layer is dead on %.80s: under %s no gradient passes it, so nothing that "
-                "feeds this "
-                "unit of h%llu moves, nor does the unit itself",
+                "a whole hidden layer is dead on %.80s: under %s no gradient passes it, and what it hands on "
+                "is 0, "
+                "so nothing that feeds this unit of h%llu moves, nor does the unit itself",
                 data, optimizer_words(o), layer);
     } else if (is_structural(patient, engine)) {
         p->verdict = RELUME_STRUCTURAL;

@@ -10,7 +10,8 @@ struct rlm_standing {
     relume_trainer *trainer;
     const relume_trainer_options *options;
     const char *data; /* the name of D */
-    bool silenced;    /* some hidden layer is dead as a whole */
+    size_t still; /* without decay and momentum, dead units of the first so many layers are fed by what does
+                     not move */
 };
 
 /* Fills the prognoses of dead units of one layer. */

@@ -245,14 +245,16 @@ static size_t list_layer(struct rlm_inquest *inquest, size_t layer, bool births)
     return listed;
 }
 
+/* Where a whole layer is dead, no gradient gets to it or below it, and to the layer above it goes nothing but
+ * 0. What that layer makes of its biases can move, and with it all that is further up. */
 static struct rlm_standing standing_of(const struct rlm_inquest *inquest, bool end)
 {
     const relume_run *run = inquest->run;
     struct rlm_standing standing = {
         .trainer = inquest->trainer, .options = &run->options.trainer, .data = run->dataset->name};
     for (size_t l = 0; end && l + 1 < run->network->layer_count; l++)
-        standing.silenced =
-            standing.silenced || run->layer[l].dead_at_end == run->network->layers[l].out_features;
+        if (run->layer[l].dead_at_end == run->network->layers[l].out_features)
+            standing.still = l + 2;
     return standing;
 }
 
