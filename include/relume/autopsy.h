@@ -134,7 +134,7 @@ RELUME_API void relume_autopsy_options_default(relume_autopsy_options *options);
 typedef struct relume_autopsy {
     relume_death *death;
     size_t deaths;
-    uint64_t as_of; /* updates behind the model looked at */
+    uint64_t as_of; /* updates behind the model looked at; of an unfinished run: behind its last census */
     uint64_t steps_repeated;
     double seconds;
     uint64_t temporary; /* deaths the ledger holds of units that live at the end, not looked at here */

@@ -120,7 +120,8 @@ static relume_status plan(struct rlm_inquest *inquest, uint64_t *temporary, relu
                  : rlm_error_memory(error, run->event_count * sizeof *inquest->target, "the deaths of a run");
 }
 
-/* The updates behind the weights that the run's events are told up to. */
+/* The updates behind the weights that the run's events are told up to: of an unfinished run those of its last
+ * census. What has happened since nobody has counted; a unit that was dead then may be alive. */
 static relume_status find_moment(struct rlm_inquest *inquest, relume_error *error)
 {
     struct rlm_ending ending;
@@ -130,7 +131,12 @@ static relume_status find_moment(struct rlm_inquest *inquest, relume_error *erro
         RLM_TRY(rlm_history_open(inquest->history, inquest->run->paths.history, false, error));
     RLM_TRY(rlm_history_get_ending(inquest->history, &ending, error));
     bool finished = strcmp(ending.status, "finished") == 0;
-    inquest->as_of = finished ? ending.model_step : inquest->run->result.steps;
+    inquest->as_of = ending.model_step;
+    if (finished)
+        return RELUME_OK;
+    uint64_t counted;
+    RLM_TRY(rlm_history_get_census_step(inquest->history, inquest->run->result.steps, &counted, error));
+    inquest->as_of = counted == UINT64_MAX ? inquest->run->result.steps : counted;
     return RELUME_OK;
 }
 
