@@ -380,7 +380,7 @@ static int compare(const void *a, const void *b)
 static double median(double *values, size_t count)
 {
     qsort(values, count, sizeof *values, compare);
-    return values[count / 2];
+    return 0.5 * (values[(count - 1) / 2] + values[count / 2]);
 }
 
 static void name_pushers(struct rlm_causes *causes, const struct subject *s)

@@ -399,12 +399,16 @@ static relume_status list_doubtful(struct rlm_inquest *inquest, size_t layer, si
 
 /* ---- what a death is told by ---- */
 
-/* The census before a death, and whether the unit had been falling ever since. */
+#define DRIFT_LEAST 10 /* updates */
+
+/* The last census that is far enough before a death, and whether the unit had been falling ever since. */
 static relume_status look_back(struct rlm_inquest *inquest, relume_death *death, relume_error *error)
 {
     uint64_t step;
-    RLM_TRY(rlm_history_get_census_step(inquest->history, death->step - 1, &step, error));
-    if (step == UINT64_MAX || death->step - step < 10)
+    if (death->step < DRIFT_LEAST)
+        return RELUME_OK;
+    RLM_TRY(rlm_history_get_census_step(inquest->history, death->step - DRIFT_LEAST, &step, error));
+    if (step == UINT64_MAX)
         return RELUME_OK;
     if (!inquest->census || inquest->census_step != step) {
         relume_census_options options;
