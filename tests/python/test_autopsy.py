@@ -248,4 +248,4 @@ def main(program, count, seed):
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.path.abspath(sys.argv[1]), *(int(value) for value in (sys.argv[2:] + ["40", "3"][len(sys.argv) - 2 :]))))
+    sys.exit(main(os.path.abspath(sys.argv[1]), *(int(value) for value in (sys.argv[2:] + ["40", "5"][len(sys.argv) - 2 :]))))
