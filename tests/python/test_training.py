@@ -178,8 +178,8 @@ def main(program, count, seed):
                 print("\n  ".join([s.command, *wrong[:8]]))
     print(f"seed {seed}: {count} trainings, {seen['diverged']} of them diverged; {seen['steps']} updates equal, {seen['events']} "
           f"events of ledgers; {faults} trainings differ")
-    return 0 if faults == 0 and seen["steps"] > 10 * count and seen["events"] > 3 * count else 1
+    return 0 if faults == 0 and seen["steps"] > 5 * count and seen["events"] > 3 * count else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.path.abspath(sys.argv[1]), *(int(value) for value in (sys.argv[2:] + ["40", "7"][len(sys.argv) - 2 :]))))
+    sys.exit(main(os.path.abspath(sys.argv[1]), *(int(value) for value in (sys.argv[2:] + ["40", "2"][len(sys.argv) - 2 :]))))
