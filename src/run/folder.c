@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "run/lock.h"
 
 #define STEP_PREFIX "step-"
 #define STEP_SUFFIX ".safetensors"
@@ -95,7 +96,8 @@ static bool folder_is_empty(const char *path)
 /* What a beginning that was cut off, or a loss of power in it, may leave without a history. */
 static bool is_of_a_beginning(const struct rlm_paths *paths, const char *name)
 {
-    return strcmp(name, "lock") == 0 || strcmp(name, "history.sqlite-journal") == 0 ||
+    return (strcmp(name, "lock") == 0 && rlm_lock_is_left_behind(paths->lock)) ||
+           strcmp(name, "history.sqlite-journal") == 0 ||
            (strcmp(name, "checkpoints") == 0 && folder_is_empty(paths->checkpoints));
 }
 

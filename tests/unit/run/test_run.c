@@ -442,6 +442,41 @@ static void test_leftovers_of_a_beginning(void **state)
     relume_engine_destroy(engine);
 }
 
+/* The lock is written over, so only a lock may be: no text of that name, and no link out of the folder. */
+static void test_only_a_lock_is_written_over(void **state)
+{
+    (void)state;
+    static const char words[] = "2 kg of words";
+    char path[128], lock[160], other[128];
+    size_t size;
+    relume_engine *engine = world_engine(NULL, 1, NULL);
+    relume_run_options options = run_options(run_path(path, "locked"));
+    (void)snprintf(lock, sizeof lock, "%s/lock", path);
+    write_text(run_path(other, "elsewhere"), words);
+    for (int link = 0; link < 2; link++)
+        for (int resumed = 0; resumed < 2; resumed++) {
+            if (resumed) {
+                run_train(engine, &options, RELUME_OK);
+                assert_int_equal(remove(lock), 0);
+            } else {
+                assert_int_equal(mkdir(path, 0700), 0);
+            }
+            if (link)
+                assert_int_equal(symlink(other, lock), 0);
+            else
+                write_text(lock, words);
+            options.resume = resumed;
+            run_train(engine, &options, resumed ? RELUME_BAD_FORMAT : RELUME_EXISTS);
+            options.resume = 0;
+            unsigned char *kept = world_file(lock, &size);
+            assert_int_equal(size, strlen(words));
+            assert_memory_equal(kept, words, size);
+            free(kept);
+            run_remove(path);
+        }
+    relume_engine_destroy(engine);
+}
+
 static void test_mismatch_names_the_setting(void **state)
 {
     (void)state;
@@ -723,6 +758,7 @@ int main(void)
         cmocka_unit_test(test_divergence_found_by_a_census_names_the_step),
         cmocka_unit_test(test_existing_is_never_overwritten),
         cmocka_unit_test(test_leftovers_of_a_beginning),
+        cmocka_unit_test(test_only_a_lock_is_written_over),
         cmocka_unit_test(test_mismatch_names_the_setting),
         cmocka_unit_test(test_shared_buffers_change_nothing),
         cmocka_unit_test(test_changed_data_are_refused),
