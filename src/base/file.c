@@ -1,6 +1,6 @@
 /* See file.h. Plain system calls: each return value is looked at, interrupted calls are repeated, short ones
  * continued. */
-#define _XOPEN_SOURCE 700 /* realpath */
+#define _GNU_SOURCE /* gettid; realpath */
 #include "base/file.h"
 
 #include <errno.h>
@@ -149,7 +149,8 @@ static relume_status target_look(const char *path, mode_t *mode, relume_error *e
     return RELUME_OK;
 }
 
-/* Fills in writer->path (a symbolic link followed, so that the link stays) and writer->temporary. */
+/* Fills in writer->path (a symbolic link followed, so that the link stays) and writer->temporary, which bears
+ * the thread's number: another thread may be replacing the same file at this moment. */
 static relume_status names_make(const relume_allocator *allocator, struct rlm_file_writer *writer,
                                 const char *path, relume_error *error)
 {
@@ -159,12 +160,12 @@ static relume_status names_make(const relume_allocator *allocator, struct rlm_fi
     writer->path = rlm_strdup(allocator, target);
     writer->temporary = rlm_alloc(allocator, room, 1);
     if (writer->temporary)
-        (void)snprintf(writer->temporary, room, "%s.tmp-%ld", target, (long)getpid());
+        (void)snprintf(writer->temporary, room, "%s.tmp-%ld", target, (long)gettid());
     free(real);
     return writer->path && writer->temporary ? RELUME_OK : rlm_error_memory(error, room, path);
 }
 
-/* Opens the temporary file afresh. One that is there is left from a process that had this number and died. */
+/* Opens the temporary file afresh. One that is there is left from a thread that had this number and died. */
 static relume_status temporary_open(struct rlm_file_writer *writer, mode_t mode, relume_error *error)
 {
     int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;

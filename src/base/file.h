@@ -24,7 +24,8 @@ bool rlm_file_is_folder(const char *path);
 relume_status rlm_file_read(const relume_allocator *allocator, const char *path, size_t limit,
                             struct rlm_bytes *bytes, relume_error *error);
 
-/* A file being replaced: written as `path` + ".tmp-PID", flushed, renamed over `path`, its folder flushed. */
+/* A file being replaced: written as `path` + ".tmp-THREAD", flushed, renamed over `path`, its folder flushed.
+ */
 struct rlm_file_writer {
     char *path, *temporary; /* by rlm_alloc */
     int descriptor;         /* −1: closed */

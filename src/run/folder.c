@@ -203,7 +203,7 @@ relume_status rlm_checkpoint_list(const struct rlm_paths *paths, const relume_al
     return RELUME_OK;
 }
 
-/* Removes NAME.tmp-PID where NAME is of this folder's own files. */
+/* Removes NAME.tmp-THREAD where NAME is of this folder's own files. */
 static void sweep(const char *path, bool (*own)(const char *name))
 {
     DIR *folder = opendir(path);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,6 +162,32 @@ static void test_left_over_temporary_is_replaced(void **state)
     (void)close(descriptor);
     assert_int_equal(replace(in_folder("model"), "new"), RELUME_OK);
     assert_contents(in_folder("model"), "new");
+    assert_int_equal(entries_in_folder(), 1);
+}
+
+static void *replace_with_second(void *path)
+{
+    return replace(path, "second") == RELUME_OK ? path : NULL;
+}
+
+/* Two threads replace one file at the same time: both do it wholly, and who is last has the word. */
+static void test_threads_do_not_meet(void **state)
+{
+    (void)state;
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s", in_folder("shared"));
+    struct rlm_file_writer writer;
+    pthread_t other;
+    void *done = NULL;
+    assert_ok(rlm_file_open(NULL, &writer, path, &error), error);
+    assert_ok(rlm_file_write(&writer, "fir", 3, &error), error);
+    assert_int_equal(pthread_create(&other, NULL, replace_with_second, path), 0);
+    assert_int_equal(pthread_join(other, &done), 0);
+    assert_non_null(done);
+    assert_contents(path, "second");
+    assert_ok(rlm_file_write(&writer, "st", 2, &error), error);
+    assert_ok(rlm_file_commit(&writer, &error), error);
+    assert_contents(path, "first");
     assert_int_equal(entries_in_folder(), 1);
 }
 
@@ -335,6 +362,7 @@ int main(void)
         IN_FOLDER(test_permissions_and_link_stay),
         IN_FOLDER(test_abort_leaves_the_old),
         IN_FOLDER(test_left_over_temporary_is_replaced),
+        IN_FOLDER(test_threads_do_not_meet),
         IN_FOLDER(test_no_room),
         IN_FOLDER(test_things_that_are_no_file),
         IN_FOLDER(test_folder_without_permission),
