@@ -28,6 +28,17 @@ static relume_status refuse_foreign(const struct rlm_history *history, uint64_t 
                          (unsigned long long)version, RLM_HISTORY_VERSION);
 }
 
+static relume_status refuse_views(const struct rlm_history *history, relume_error *error)
+{
+    rlm_error_clear(error);
+    rlm_error_at_file(error, history->sql.path);
+    return rlm_error_set(
+        error, RELUME_BAD_FORMAT,
+        "%s has a view with the name of a table of a run; the tables that relume train makes "
+        "were expected: train again, or ask whoever sent the run for the file as it was",
+        history->sql.path);
+}
+
 static relume_status make_tables(struct rlm_history *history, relume_error *error)
 {
     char marks[96];
@@ -41,7 +52,7 @@ static relume_status make_tables(struct rlm_history *history, relume_error *erro
 
 static relume_status check_tables(struct rlm_history *history, bool write, relume_error *error)
 {
-    uint64_t tables = 0, application = 0, version = 0;
+    uint64_t tables = 0, application = 0, version = 0, posing = 0;
     RLM_TRY(rlm_sql_number(&history->sql, "SELECT count(*) FROM sqlite_schema", 0, &tables, error));
     if (tables == 0 && write)
         return make_tables(history, error);
@@ -49,6 +60,9 @@ static relume_status check_tables(struct rlm_history *history, bool write, relum
     RLM_TRY(rlm_sql_number(&history->sql, "PRAGMA user_version", 0, &version, error));
     if (tables == 0 || application != RLM_HISTORY_APPLICATION || version != RLM_HISTORY_VERSION)
         return refuse_foreign(history, application, version, error);
+    RLM_TRY(rlm_sql_number(&history->sql, rlm_history_posing, 0, &posing, error));
+    if (posing > 0)
+        return refuse_views(history, error);
     return write ? rlm_sql_run(&history->sql, rlm_history_later, error) : RELUME_OK;
 }
 

@@ -59,6 +59,13 @@ static const char rlm_history_later[] =
     "CREATE TABLE IF NOT EXISTS forecast_layer(layer INTEGER PRIMARY KEY REFERENCES layer, expected REAL,"
     "  measured REAL, standard_error REAL, owed_to TEXT) STRICT;";
 
+/* Views in the place of tables. A view is a program: one that never comes to an end would hold up whoever
+ * only wants to read a run that was sent to him. */
+static const char rlm_history_posing[] =
+    "SELECT count(*) FROM sqlite_schema WHERE type = 'view' AND lower(name) IN ('setting', 'layer', 'run',"
+    "  'epoch', 'census', 'census_layer', 'census_unit', 'event', 'machine', 'timing', 'update_ratio',"
+    "  'forecast', 'forecast_layer')";
+
 /* The tables of a census once more, for one connection alone; their columns are those above. */
 static const char rlm_history_aside[] =
     "CREATE TEMP TABLE census AS SELECT * FROM main.census WHERE 0;"

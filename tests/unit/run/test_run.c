@@ -660,6 +660,36 @@ static void test_open_refuses_what_is_no_run(void **state)
     run_remove(path);
 }
 
+/* A view could go on for ever; in the place of a table it is refused before anything is read of it. */
+static void test_open_refuses_views_for_tables(void **state)
+{
+    (void)state;
+    char path[128], file[160];
+    relume_error error = {0};
+    relume_run *run = NULL;
+    sqlite3 *database;
+    relume_engine *engine = world_engine(NULL, 1, NULL);
+    relume_run_options options = run_options(run_path(path, "views"));
+    run_train(engine, &options, RELUME_OK);
+    (void)snprintf(file, sizeof file, "%s/history.sqlite", path);
+    assert_int_equal(sqlite3_open(file, &database), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(database, "CREATE VIEW mine AS SELECT * FROM event", NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_ok(relume_run_open(engine, path, &run, &error), error);
+    relume_run_destroy(run);
+    run = NULL;
+    assert_int_equal(sqlite3_exec(database,
+                                  "ALTER TABLE event RENAME TO kept; CREATE VIEW Event AS SELECT * FROM kept",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    (void)sqlite3_close(database);
+    assert_status(relume_run_open(engine, path, &run, &error), RELUME_BAD_FORMAT);
+    assert_non_null(strstr(error.message, "has a view with the name of a table"));
+    assert_null(run);
+    relume_engine_destroy(engine);
+    run_remove(path);
+}
+
 /* Damage in single values of a history is refused or harmless, never a crash. */
 static void test_open_survives_damage(void **state)
 {
@@ -765,6 +795,7 @@ int main(void)
         cmocka_unit_test(test_moved_data_are_found_again),
         cmocka_unit_test(test_a_start_that_fails_leaves_nothing),
         cmocka_unit_test(test_open_refuses_what_is_no_run),
+        cmocka_unit_test(test_open_refuses_views_for_tables),
         cmocka_unit_test(test_open_survives_damage),
         cmocka_unit_test(test_init_from),
     };
