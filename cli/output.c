@@ -1,8 +1,10 @@
 /* Files written whole; see output.h. */
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "output.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,25 +18,39 @@ static relume_status refuse(const struct cli_output *output, const char *what, r
                      output->path, what, strerror(number));
 }
 
-static relume_status open_beside(struct cli_output *output, relume_error *error)
+/* Where the file is that `path` leads to: a link stays, and what it points to is replaced. */
+static void find_target(struct cli_output *output)
 {
+    char *real = realpath(output->path, NULL); /* NULL where there is no such file yet */
+    snprintf(output->target, sizeof output->target, "%s", real ? real : output->path);
+    free(real);
+}
+
+/* `mode`: the permissions of the file that is replaced; 0: there is none. */
+static relume_status open_beside(struct cli_output *output, mode_t mode, relume_error *error)
+{
+    find_target(output);
     int length =
-        snprintf(output->temporary, sizeof output->temporary, "%s.tmp-%ld", output->path, (long)getpid());
+        snprintf(output->temporary, sizeof output->temporary, "%s.tmp-%ld", output->target, (long)getpid());
     if (length >= (int)sizeof output->temporary) {
         *output->temporary = 0;
-        return cli_error(error, RELUME_USAGE, "--output: the path is too long (%d bytes)", length);
+        return cli_error(error, RELUME_USAGE, "--output: the path is too long (%zu bytes)",
+                         strlen(output->path));
     }
     int descriptor = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor < 0) {
         *output->temporary = 0;
         return refuse(output, "write the file", error);
     }
-    output->stream = fdopen(descriptor, "wb");
+    if (mode == 0 || fchmod(descriptor, mode) == 0)
+        output->stream = fdopen(descriptor, "wb");
     if (output->stream)
         return RELUME_OK;
+    relume_status status = refuse(output, "write the file", error);
     close(descriptor);
     unlink(output->temporary);
-    return refuse(output, "write the file", error);
+    *output->temporary = 0;
+    return status;
 }
 
 relume_status cli_output_open(struct cli_output *output, const char *path, relume_error *error)
@@ -43,8 +59,10 @@ relume_status cli_output_open(struct cli_output *output, const char *path, relum
     *output = (struct cli_output){.stream = stdout, .path = path};
     if (!path)
         return RELUME_OK;
-    if (stat(path, &found) != 0 || S_ISREG(found.st_mode))
-        return open_beside(output, error);
+    output->stream = NULL;
+    bool there = stat(path, &found) == 0;
+    if (!there || S_ISREG(found.st_mode))
+        return open_beside(output, there ? found.st_mode & 0777 : 0, error);
     output->stream = fopen(path, "wb");
     return output->stream ? RELUME_OK : refuse(output, "write the file", error);
 }
@@ -77,7 +95,7 @@ relume_status cli_output_close(struct cli_output *output, relume_error *error)
     failed = fclose(stream) != 0 || failed;
     output->stream = NULL;
     errno = number;
-    if (!failed && beside && rename(output->temporary, output->path) != 0)
+    if (!failed && beside && rename(output->temporary, output->target) != 0)
         failed = true;
     if (failed) {
         relume_status status = refuse(output, "write the file", error);
@@ -85,7 +103,7 @@ relume_status cli_output_close(struct cli_output *output, relume_error *error)
         return status;
     }
     if (beside)
-        flush_folder(output->path);
+        flush_folder(output->target);
     *output->temporary = 0;
     return RELUME_OK;
 }

@@ -1,7 +1,8 @@
 /* Where a command's results go: stdout, or a file that appears whole or not at all.
  *
- * A regular file is written beside its name, flushed and renamed; something else (a pipe, a device) is
- * written directly. Formatting functions of stdio write to `stream`; errors are found at close. */
+ * A regular file is written beside its name, flushed and renamed, and keeps its permissions; something else
+ * (a pipe, a device) is written directly. Formatting functions of stdio write to `stream`; errors are found
+ * at close. */
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H
 
@@ -14,6 +15,7 @@ enum { CLI_PATH = 4096 };
 struct cli_output {
     FILE *stream;
     const char *path;         /* NULL: stdout */
+    char target[CLI_PATH];    /* the file that path leads to, through links */
     char temporary[CLI_PATH]; /* empty: written directly */
 };
 
