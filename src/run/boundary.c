@@ -2,8 +2,8 @@
  * doing the boundary again:
  *
  *     count and evaluate     in memory; divergence shows here, before anything is written
- *     checkpoint             the state as it was before this boundary entered anything: a file replaced in
- * one step history                epoch, census and events: one transaction
+ *     checkpoint             the state before this boundary entered anything: a file replaced in one step
+ *     history                epoch, census and events: one transaction
  *
  * Resuming takes the newest whole checkpoint N, forgets what the history holds at or after N, and begins with
  * boundary N. */
