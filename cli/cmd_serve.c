@@ -38,11 +38,26 @@ static relume_status start(struct serve *serve, relume_error *error)
     return cli_error(error, status, "the server does not start: %s", strerror(errno));
 }
 
+/* A clock that is set back must not put the worker to sleep for as long. */
+static relume_status make_wake(struct serve *serve, relume_error *error)
+{
+    pthread_condattr_t monotonic;
+    int failed = pthread_condattr_init(&monotonic);
+    if (failed == 0) {
+        (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+        failed = pthread_cond_init(&serve->wake, &monotonic);
+        (void)pthread_condattr_destroy(&monotonic);
+    }
+    if (failed == 0)
+        return RELUME_OK;
+    return cli_error(error, RELUME_NO_MEMORY, "the server does not start: %s", strerror(failed));
+}
+
 /* Waits for a request, a tenth of a second at most; under the mutex. */
 static void wait_a_little(struct serve *serve)
 {
     struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += 100000000;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
@@ -95,7 +110,9 @@ static void tell(const struct cli_program *program, const struct serve *serve)
 
 static relume_status serve_runs(struct cli_program *program, struct serve *serve, relume_error *error)
 {
-    relume_status status = cli_engine(program, &serve->engine, error);
+    relume_status status = make_wake(serve, error);
+    if (status == RELUME_OK)
+        status = cli_engine(program, &serve->engine, error);
     if (status == RELUME_OK)
         status = serve_library_load(error);
     if (status == RELUME_OK)
@@ -119,7 +136,7 @@ static relume_status serve_runs(struct cli_program *program, struct serve *serve
 
 int cmd_serve(struct cli_program *program)
 {
-    static struct serve serve = {.mutex = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+    static struct serve serve = {.mutex = PTHREAD_MUTEX_INITIALIZER};
     relume_error error = {0};
     const char *host = cli_text(program->args, "host");
     if (!relume_report_has_page())
