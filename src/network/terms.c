@@ -11,7 +11,7 @@
 /* Percent of the terms of a tile that may be other than 0 for lists to pay. The way forward has weights to
  * turn as well, all of them, which costs what the terms of 15 samples do. */
 #define BACKWARD_PERCENT 56
-#define FORWARD_PERCENT 53
+#define FORWARD_PERCENT 59
 #define FORWARD_SAMPLES 15
 #define FORWARD_BATCH 64 /* below, so few may be other than 0 that it is not worth looking */
 
