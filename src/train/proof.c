@@ -107,7 +107,7 @@ static void turn(const struct rlm_proof *proof, size_t first, uint8_t *panel)
 /* Fills sum[32]: the products with a row of ones. */
 static struct rlm_sketch_group weigh(const struct rlm_proof *proof, const uint8_t *panel, float *sum)
 {
-    int32_t product[RLM_DOTS_ROWS * RLM_SKETCH_SAMPLES];
+    int32_t product[RLM_DOTS_ROWS * RLM_SKETCH_SAMPLES] = {0};
     struct rlm_dots dots = {
         .quads = proof->sketch.quads, .rows = 1, .x = panel, .row = {proof->ones}, .out = product};
     struct rlm_sketch_group group = {.x = panel, .sum = sum};

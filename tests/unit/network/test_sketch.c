@@ -76,7 +76,7 @@ static void test_widen(void **state)
             list[some.count++] = (uint16_t)quad;
         widen(bytes, features, some, x);
         for (size_t i = 0; i < some.count; i++)
-            for (size_t k = 4 * list[i]; k < 4 * (size_t)list[i] + 4 && k < features; k++)
+            for (size_t k = (size_t)4 * list[i]; k < (size_t)4 * list[i] + 4 && k < features; k++)
                 check_widened(x, features, k);
         widen(bytes, features, (struct rlm_quads){NULL, 0}, x);
         for (size_t k = 0; k < features; k++)
