@@ -126,32 +126,45 @@ static struct rlm_sleep *sleep_of(const struct rlm_backward *backward, size_t in
 }
 
 /* Fewer rows than one in so many are not worth a list. */
-#define APART_SHARE 32
+#define APART_SHARE 16
 
-/* Units that have been silent for long, apart from the others, where the pass has no list. The columns of dz
- * that stay move together. */
+/* Lists the units that are worked out, and behind them those that no sample of the batch opened and none has
+ * for long. Returns how many come first. */
+static size_t list_apart(const struct rlm_backward *backward, const struct rlm_sleep *sleep,
+                         const uint32_t *active)
+{
+    size_t live = 0, silent = 0;
+    for (size_t n = 0; n < sleep->units; n++)
+        if (active[n] == 0 && rlm_sleep_is_silent(sleep, n, backward->step))
+            backward->awake[silent++] = (uint32_t)n;
+        else
+            backward->apart[live++] = (uint32_t)n;
+    memcpy(backward->apart + live, backward->awake, silent * sizeof *backward->apart);
+    return live;
+}
+
+/* Moves the columns of `units` [count] together, of `all` in sample panels: neighbours at once. */
+static void columns_gather(float *dz, size_t panels, const uint32_t *units, size_t count, size_t all)
+{
+    for (size_t panel = 0; panel < panels; panel++)
+        for (size_t i = 0, run; i < count; i += run) {
+            for (run = 1; i + run < count && units[i + run] == units[i] + run;)
+                run++;
+            memmove(dz + (panel * count + i) * RLM_LANES, dz + (panel * all + units[i]) * RLM_LANES,
+                    run * RLM_LANES * sizeof *dz);
+        }
+}
+
+/* Units that have been silent for long, apart from the others, where the pass has no list. */
 static struct rows rows_apart(const struct rlm_backward *backward, const struct rlm_pass *pass, size_t index,
                               float *dz)
 {
     const struct rlm_sleep *sleep = sleep_of(backward, index);
-    const uint32_t *active = pass->layer[index].active;
-    size_t units = pass->network->layers[index].out_features, live = 0, apart = 0;
-    struct rows all = {NULL, units};
-    if (!sleep)
-        return all;
-    for (size_t n = 0; n < units; n++)
-        apart += active[n] == 0 && rlm_sleep_is_silent(sleep, n, backward->step);
-    if (apart == 0 || apart * APART_SHARE < units)
-        return all;
-    for (size_t n = 0, out = units - apart; n < units; n++)
-        if (active[n] == 0 && rlm_sleep_is_silent(sleep, n, backward->step))
-            backward->apart[out++] = (uint32_t)n;
-        else
-            backward->apart[live++] = (uint32_t)n;
-    for (size_t panel = 0; panel < rlm_divide_up(pass->batch, RLM_LANES); panel++)
-        for (size_t i = 0; i < live; i++)
-            memmove(dz + (panel * live + i) * RLM_LANES,
-                    dz + (panel * units + backward->apart[i]) * RLM_LANES, RLM_LANES * sizeof *dz);
+    size_t units = pass->network->layers[index].out_features;
+    if (!sleep || sleep->silent * APART_SHARE < units)
+        return (struct rows){NULL, units};
+    size_t live = list_apart(backward, sleep, pass->layer[index].active);
+    columns_gather(dz, rlm_divide_up(pass->batch, RLM_LANES), backward->apart, live, units);
     return (struct rows){backward->apart, live};
 }
 

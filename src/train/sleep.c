@@ -18,18 +18,7 @@ void rlm_sleep_forget(struct rlm_sleep *sleep)
 {
     for (size_t n = 0; n < sleep->units; n++)
         sleep->slept[n] = sleep->fired[n] = 0;
-    sleep->sleepers = 0;
-}
-
-void rlm_sleep_note(struct rlm_sleep *sleep, const uint32_t *active, uint64_t step)
-{
-    for (size_t n = 0; n < sleep->units; n++)
-        if (active[n] > 0) {
-            sleep->fired[n] = step;
-        } else if (sleep->motion[n] == RLM_MOTION_ENDED && sleep->slept[n] == 0) {
-            sleep->slept[n] = step;
-            sleep->sleepers++;
-        }
+    sleep->sleepers = sleep->silent = 0;
 }
 
 /* A state has decayed to a thousandth by then, of the 2⁻²⁷ of a weight that it has to fall to. */
@@ -38,6 +27,22 @@ void rlm_sleep_note(struct rlm_sleep *sleep, const uint32_t *active, uint64_t st
 bool rlm_sleep_is_silent(const struct rlm_sleep *sleep, size_t unit, uint64_t step)
 {
     return step >= sleep->fired[unit] + SILENT_UPDATES;
+}
+
+void rlm_sleep_note(struct rlm_sleep *sleep, const uint32_t *active, uint64_t step)
+{
+    sleep->silent = 0;
+    for (size_t n = 0; n < sleep->units; n++) {
+        if (active[n] > 0) {
+            sleep->fired[n] = step;
+            continue;
+        }
+        sleep->silent += rlm_sleep_is_silent(sleep, n, step);
+        if (sleep->motion[n] == RLM_MOTION_ENDED && sleep->slept[n] == 0) {
+            sleep->slept[n] = step;
+            sleep->sleepers++;
+        }
+    }
 }
 
 /* ---- catching up ---- */

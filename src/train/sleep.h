@@ -23,6 +23,7 @@ struct rlm_sleep {
     uint64_t *slept; /* [units]: the updates its states have seen, for a unit asleep; 0: it is awake */
     size_t sleepers; /* how many are asleep */
     uint64_t *fired; /* [units]: the last update whose batch opened it */
+    size_t silent;   /* how many rlm_sleep_is_silent is true of after the last step */
     /* private */
     uint32_t *late; /* [units]: those whose states have to catch up, and [units]: by how many updates */
     uint64_t *missed;
