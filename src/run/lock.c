@@ -52,9 +52,10 @@ static bool is_left_behind(int descriptor)
 bool rlm_lock_is_left_behind(const char *path)
 {
     int file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    bool left = file >= 0 && is_left_behind(file);
-    if (file >= 0)
-        (void)close(file);
+    if (file < 0)
+        return errno != ELOOP; /* whoever takes the lock will say what is wrong */
+    bool left = is_left_behind(file);
+    (void)close(file);
     return left;
 }
 

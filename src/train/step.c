@@ -274,7 +274,7 @@ static void rest_note(relume_trainer *trainer, const struct moment *now)
 {
     const struct rlm_layer_update *update = &trainer->backward.layer[0];
     bool still = rlm_update_is_still(&update->weight) && rlm_update_is_still(&update->bias);
-    if (trainer->gradients)
+    if (trainer->gradients && trainer->sleep[0].units > 0)
         memset(trainer->sleep[0].motion, RLM_MOTION_MOVED, trainer->sleep[0].units);
     for (size_t l = 0; l + 1 < trainer->network->layer_count; l++)
         rlm_sleep_note(&trainer->sleep[l], trainer->pass.layer[l].active, trainer->step);

@@ -36,6 +36,7 @@ def schema_of(name):
 def main():
     schema, autopsy = (schema_of(name) for name in ("report-1.json", "autopsy-1.json"))
     jsonschema.Draft7Validator.check_schema(schema)
+    autopsy["$defs"]["death"]["required"].remove("episodes")  # a report holds none
     death = jsonschema.Draft202012Validator({"$ref": "#/$defs/death", "$defs": autopsy["$defs"]})
     reports = {name: make() for name, make in sample.SAMPLES.items()}
     if len(sys.argv) > 1:
