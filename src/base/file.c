@@ -40,6 +40,14 @@ static relume_status system_failed(relume_error *error, const char *path, int co
     return rlm_error_system(error, status, code, "%s: cannot %s", path, what);
 }
 
+/* The same for a file that is being written: what is not there any more was taken away meanwhile. */
+static relume_status writing_failed(relume_error *error, const char *path, int code, const char *what)
+{
+    rlm_error_clear(error);
+    rlm_error_at_file(error, path);
+    return rlm_error_system(error, RELUME_IO, code, "%s: cannot %s", path, what);
+}
+
 static int open_again(const char *path, int flags, mode_t mode)
 {
     int descriptor;
@@ -197,9 +205,9 @@ relume_status rlm_file_open(const relume_allocator *allocator, struct rlm_file_w
 static relume_status writer_failed(struct rlm_file_writer *writer, int code, const char *what,
                                    relume_error *error)
 {
-    relume_status status = system_failed(error, writer->path, code, what);
+    relume_status status = writing_failed(error, writer->path, code, what);
     rlm_file_abort(writer);
-    return status == RELUME_NOT_FOUND ? RELUME_IO : status;
+    return status;
 }
 
 relume_status rlm_file_write(struct rlm_file_writer *writer, const void *bytes, size_t size,
@@ -260,11 +268,11 @@ relume_status rlm_file_commit(struct rlm_file_writer *writer, relume_error *erro
     int code = folder_flush(writer->path);
     relume_status status = RELUME_OK;
     if (code != 0)
-        status = system_failed(error, writer->path, code, "flush its folder");
+        status = writing_failed(error, writer->path, code, "flush its folder");
     rlm_free(writer->temporary); /* renamed: there is nothing to remove */
     writer->temporary = NULL;
     rlm_file_abort(writer);
-    return status == RELUME_NOT_FOUND ? RELUME_IO : status;
+    return status;
 }
 
 void rlm_file_abort(struct rlm_file_writer *writer)

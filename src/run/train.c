@@ -187,16 +187,18 @@ static void name_update(const relume_run *run, relume_error *error)
 static relume_status name_vanished_folder(const relume_run *run, relume_status status, relume_error *error)
 {
     bool may_be = status == RELUME_NOT_FOUND || status == RELUME_IO;
-    if (!may_be || rlm_file_is_folder(run->paths.folder))
+    bool whole = !rlm_file_is_folder(run->paths.folder); /* or it is being removed from within */
+    if (!may_be || (!whole && rlm_file_is_folder(run->paths.checkpoints)))
         return status;
+    const char *gone = whole ? run->paths.folder : run->paths.checkpoints;
     relume_progress progress = relume_trainer_get_progress(run->trainer);
     rlm_error_clear(error);
-    rlm_error_at_file(error, run->paths.folder);
-    return rlm_error_set(
-        error, RELUME_IO,
-        "%s: the run directory is gone: it was moved or removed while step %llu was trained; "
-        "put it back and resume, or begin again",
-        run->paths.folder, (unsigned long long)progress.step);
+    rlm_error_at_file(error, gone);
+    return rlm_error_set(error, RELUME_IO,
+                         "%s: the %s is gone: it was moved or removed while step %llu was trained; "
+                         "put it back and resume, or begin again",
+                         gone, whole ? "run directory" : "folder of checkpoints",
+                         (unsigned long long)progress.step);
 }
 
 static relume_status drive(relume_run *run, relume_error *error)
