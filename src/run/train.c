@@ -183,22 +183,40 @@ static void name_update(const relume_run *run, relume_error *error)
                         (unsigned long long)step, (unsigned long long)epoch, found, progress.learning_rate);
 }
 
+/* What of the run's own is not there any more; NULL: all of it is. It is removed file by file, perhaps at
+ * this moment. */
+static const char *find_gone(const struct rlm_paths *paths, const char **what)
+{
+    const struct {
+        const char *path, *what;
+        bool there;
+    } own[] = {
+        {paths->folder, "run directory", rlm_file_is_folder(paths->folder)},
+        {paths->checkpoints, "folder of checkpoints", rlm_file_is_folder(paths->checkpoints)},
+        {paths->history, "history", rlm_file_exists(paths->history)},
+    };
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (!own[i].there) {
+            *what = own[i].what;
+            return own[i].path;
+        }
+    return NULL;
+}
+
 /* A folder that is moved or removed under the run shows itself as a file that cannot be made. */
 static relume_status name_vanished_folder(const relume_run *run, relume_status status, relume_error *error)
 {
     bool may_be = status == RELUME_NOT_FOUND || status == RELUME_IO;
-    bool whole = !rlm_file_is_folder(run->paths.folder); /* or it is being removed from within */
-    if (!may_be || (!whole && rlm_file_is_folder(run->paths.checkpoints)))
+    const char *what, *gone = may_be ? find_gone(&run->paths, &what) : NULL;
+    if (!gone)
         return status;
-    const char *gone = whole ? run->paths.folder : run->paths.checkpoints;
     relume_progress progress = relume_trainer_get_progress(run->trainer);
     rlm_error_clear(error);
     rlm_error_at_file(error, gone);
     return rlm_error_set(error, RELUME_IO,
                          "%s: the %s is gone: it was moved or removed while step %llu was trained; "
                          "put it back and resume, or begin again",
-                         gone, whole ? "run directory" : "folder of checkpoints",
-                         (unsigned long long)progress.step);
+                         gone, what, (unsigned long long)progress.step);
 }
 
 static relume_status drive(relume_run *run, relume_error *error)

@@ -296,9 +296,10 @@ def test_folder_removed(relume):
     while os.path.exists(relume.path("run")):
         shutil.rmtree(relume.path("run"), ignore_errors=True)
     said = process.communicate(timeout=60)[1].decode()
-    assert_says((process.returncode, said), ["run: the run directory is gone: it was moved or removed while step",
-                                             "run/checkpoints: the folder of checkpoints is gone: it was moved or removed while step",
-                                             ".safetensors: cannot replace: No such file or directory"])
+    # what is missed first depends on the moment
+    assert_says((process.returncode, said), ["is gone: it was moved or removed while step",
+                                             ".safetensors: cannot replace: No such file or directory",
+                                             "run/history.sqlite: disk I/O error"])
     assert not os.path.exists(relume.path("run")), f"made again: {snapshot(relume.path('run')).keys()}"
     assert_resumes(relume, "run", expected, "removed", LONG)
 
