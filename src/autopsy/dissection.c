@@ -7,6 +7,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "network/range.h"
+#include "train/squares.h"
 
 static void dissection_layout(struct rlm_arena *arena, struct rlm_dissection *d, size_t capacity)
 {
@@ -121,35 +122,16 @@ static void layer_input(const struct rlm_dissection *d, size_t l)
                   d->pass.batch * layer->in_features * layer->out_features, input_range, &region);
 }
 
-struct squares_region {
-    const struct rlm_kernels *kernels;
-    const float *matrix;
-    size_t columns, stride;
-    double *squares;
-};
-
-static void squares_range(void *context, size_t begin, size_t end)
-{
-    const struct squares_region *region = context;
-    region->kernels->row_squares(region->matrix, region->columns, region->stride, region->squares, begin,
-                                 end);
-}
-
 /* The trainer's own order: layers in order, a layer's weight rows, then its bias. */
 static double gradient_norm(struct rlm_dissection *d)
 {
     double sum = 0.0;
     for (size_t l = 0; l < d->network->layer_count; l++) {
         const struct rlm_layer *layer = &d->network->layers[l];
-        struct squares_region region = {d->network->kernels, d->layer[l].dweight, layer->in_features,
-                                        layer->stride, d->squares};
-        rlm_range_run(d->network->engine->pool, layer->out_features, layer->out_features * layer->in_features,
-                      squares_range, &region);
+        double bias;
+        rlm_squares_find(d->network, l, d->layer[l].dweight, d->layer[l].dbias, d->squares, &bias);
         for (size_t row = 0; row < layer->out_features; row++)
             sum += d->squares[row];
-        double bias = 0.0;
-        d->network->kernels->row_squares(d->layer[l].dbias, layer->out_features,
-                                         rlm_round_up(layer->out_features, RLM_LANES), &bias, 0, 1);
         sum += bias;
     }
     return sqrt(sum);

@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "network/range.h"
 #include "train/optimizer.h"
+#include "train/squares.h"
 #include "train/state.h"
 
 /* ---- the batch ---- */
@@ -155,39 +156,20 @@ static void updates_set(relume_trainer *trainer, bool store)
     }
 }
 
-struct squares_region {
-    const struct rlm_kernels *kernels;
-    const float *matrix;
-    size_t columns, stride;
-    double *squares;
-};
-
-static void squares_range(void *context, size_t begin, size_t end)
-{
-    const struct squares_region *region = context;
-    region->kernels->row_squares(region->matrix, region->columns, region->stride, region->squares, begin,
-                                 end);
-}
-
 /* Adds the squares of a layer's gradient to `sum`: weight rows in order, then the bias. False, with the first
  * bad row, when one is not finite (a square of a float always fits a double). */
 static bool layer_squares(const relume_trainer *trainer, size_t index, double *sum, size_t *row)
 {
     const struct rlm_layer *layer = &trainer->network->layers[index];
     const struct rlm_gradient *gradient = &trainer->gradients[index];
-    struct squares_region region = {trainer->network->kernels, gradient->weight, layer->in_features,
-                                    layer->stride, trainer->squares};
-    rlm_range_run(trainer->network->engine->pool, layer->out_features,
-                  layer->out_features * layer->in_features, squares_range, &region);
+    double bias;
+    rlm_squares_find(trainer->network, index, gradient->weight, gradient->bias, trainer->squares, &bias);
     for (*row = 0; *row < layer->out_features; ++*row) {
         double squares = trainer->squares[*row];
         if (!isfinite(squares) || !isfinite(gradient->bias[*row]))
             return false;
         *sum += squares;
     }
-    double bias = 0.0;
-    trainer->network->kernels->row_squares(gradient->bias, layer->out_features,
-                                           rlm_round_up(layer->out_features, RLM_LANES), &bias, 0, 1);
     *sum += bias;
     return true;
 }
