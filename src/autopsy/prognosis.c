@@ -56,11 +56,7 @@ static bool is_plain(const relume_trainer_options *o)
  * one would turn signs around. float32 rounds rate and decay, hence the room. */
 static bool decays_gently(const relume_trainer_options *o)
 {
-    double rate = o->learning_rate;
-    if (o->schedule == RELUME_SCHEDULE_POINTS)
-        for (size_t i = 0; i < o->point_count; i++)
-            rate = fmax(rate, o->points[i].learning_rate);
-    return o->weight_decay * rate < 1.0 - 0x1p-20;
+    return o->weight_decay * rlm_schedule_largest(o) < 1.0 - 0x1p-20;
 }
 
 static const char *optimizer_words(const relume_trainer_options *o)

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "kernels/rest.h"
+#include "train/trainer.h"
 
 const char *relume_optimizer_name(relume_optimizer optimizer)
 {
@@ -78,11 +79,9 @@ struct rlm_update rlm_optimizer_update(const relume_trainer_options *options, do
 struct rlm_rest_bound rlm_optimizer_rest_bound(const relume_trainer_options *options)
 {
     bool adam = options->optimizer == RELUME_ADAM || options->optimizer == RELUME_ADAMW;
-    double rate = options->learning_rate;
+    double rate = rlm_schedule_largest(options);
     if (options->optimizer == RELUME_SGD || options->weight_decay != 0)
         return (struct rlm_rest_bound){INFINITY, INFINITY};
-    for (size_t i = 0; options->schedule == RELUME_SCHEDULE_POINTS && i < options->point_count; i++)
-        rate = fmax(rate, options->points[i].learning_rate);
     if (!adam)
         return rlm_rest_bound_momentum(rate, (float)options->momentum);
     rate /= 1 - options->beta1; /* the first step has the largest factor */

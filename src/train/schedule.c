@@ -51,3 +51,11 @@ double rlm_schedule_rate(const relume_trainer_options *options, uint64_t step, u
         rate = rate * (double)step / ((double)options->warmup + 1.0);
     return rate;
 }
+
+double rlm_schedule_largest(const relume_trainer_options *options)
+{
+    double rate = options->learning_rate;
+    for (size_t i = 0; options->schedule == RELUME_SCHEDULE_POINTS && i < options->point_count; i++)
+        rate = fmax(rate, options->points[i].learning_rate);
+    return rate;
+}

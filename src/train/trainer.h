@@ -71,5 +71,7 @@ struct rlm_batch rlm_trainer_get_batch(relume_trainer *trainer);
 
 /* The learning rate of update `step` (from 1) under these options, `steps` in all. */
 double rlm_schedule_rate(const relume_trainer_options *options, uint64_t step, uint64_t steps);
+/* No update has a larger one. */
+double rlm_schedule_largest(const relume_trainer_options *options);
 
 #endif
