@@ -31,21 +31,19 @@ bool rlm_file_is_folder(const char *path)
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-/* The status for a system call on `path` that failed with `code`. */
-static relume_status system_failed(relume_error *error, const char *path, int code, const char *what)
+/* `status` for a system call on `path` that failed with `code`. */
+static relume_status failed_as(relume_error *error, relume_status status, const char *path, int code,
+                               const char *what)
 {
     rlm_error_clear(error);
     rlm_error_at_file(error, path);
-    relume_status status = code == ENOENT || code == ENOTDIR ? RELUME_NOT_FOUND : RELUME_IO;
     return rlm_error_system(error, status, code, "%s: cannot %s", path, what);
 }
 
-/* The same for a file that is being written: what is not there any more was taken away meanwhile. */
-static relume_status writing_failed(relume_error *error, const char *path, int code, const char *what)
+static relume_status system_failed(relume_error *error, const char *path, int code, const char *what)
 {
-    rlm_error_clear(error);
-    rlm_error_at_file(error, path);
-    return rlm_error_system(error, RELUME_IO, code, "%s: cannot %s", path, what);
+    bool missing = code == ENOENT || code == ENOTDIR;
+    return failed_as(error, missing ? RELUME_NOT_FOUND : RELUME_IO, path, code, what);
 }
 
 static int open_again(const char *path, int flags, mode_t mode)
@@ -205,7 +203,8 @@ relume_status rlm_file_open(const relume_allocator *allocator, struct rlm_file_w
 static relume_status writer_failed(struct rlm_file_writer *writer, int code, const char *what,
                                    relume_error *error)
 {
-    relume_status status = writing_failed(error, writer->path, code, what);
+    /* what is not there any more was taken away while it was written */
+    relume_status status = failed_as(error, RELUME_IO, writer->path, code, what);
     rlm_file_abort(writer);
     return status;
 }
@@ -268,7 +267,7 @@ relume_status rlm_file_commit(struct rlm_file_writer *writer, relume_error *erro
     int code = folder_flush(writer->path);
     relume_status status = RELUME_OK;
     if (code != 0)
-        status = writing_failed(error, writer->path, code, "flush its folder");
+        status = failed_as(error, RELUME_IO, writer->path, code, "flush its folder");
     rlm_free(writer->temporary); /* renamed: there is nothing to remove */
     writer->temporary = NULL;
     rlm_file_abort(writer);
