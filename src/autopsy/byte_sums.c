@@ -1,11 +1,14 @@
 /* See byte_sums.h. */
 #include "autopsy/byte_sums.h"
 
+#include <string.h>
+
 static void layout(struct rlm_arena *arena, struct rlm_byte_sums *sums)
 {
     size_t groups = rlm_divide_up(sums->samples, RLM_GROUP);
     sums->sum = rlm_arena_take(arena, groups * RLM_GROUP, sizeof *sums->sum);
     sums->heaviest = rlm_arena_take(arena, groups, sizeof *sums->heaviest);
+    sums->ones = rlm_arena_take(arena, 4 * sums->sketch.quads, sizeof *sums->ones);
 }
 
 /* The sums of a group; bytes beyond the last sample are 0. */
@@ -13,16 +16,9 @@ static void sum_group(void *context, size_t group, size_t thread)
 {
     (void)thread;
     const struct rlm_byte_sums *sums = context;
-    size_t quads = sums->sketch.quads;
-    for (size_t lane = 0; lane < RLM_GROUP; lane++) {
-        const uint8_t *panel = sums->x + (group * 2 + lane / RLM_LANES) * quads * RLM_LANES * 4;
-        size_t sum = 0;
-        for (size_t k = 0; k < 4 * quads; k++)
-            sum += panel[(k / 4 * RLM_LANES + lane % RLM_LANES) * 4 + k % 4];
-        sums->sum[group * RLM_GROUP + lane] = (float)sum;
-        if ((float)sum > sums->heaviest[group])
-            sums->heaviest[group] = (float)sum;
-    }
+    struct rlm_sketch_group made = rlm_byte_sums_group(sums, group, 0.0f);
+    rlm_sketch_weigh(&sums->sketch, sums->ones, sums->sum + group * RLM_GROUP, &made);
+    sums->heaviest[group] = made.heaviest;
 }
 
 void rlm_byte_sums_init(struct rlm_byte_sums *sums, const relume_network *network,
@@ -36,6 +32,7 @@ void rlm_byte_sums_init(struct rlm_byte_sums *sums, const relume_network *networ
     if (!rlm_arena_init(&made.arena, &inputs->engine->allocator))
         return;
     layout(&made.arena, &made);
+    memset(made.ones, 1, 4 * made.sketch.quads);
     rlm_pool_run(inputs->engine->pool, sum_group, &made, rlm_divide_up(made.samples, RLM_GROUP));
     *sums = made;
 }

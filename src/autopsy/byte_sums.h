@@ -12,6 +12,7 @@ struct rlm_byte_sums {
     const uint8_t *x; /* byte panels, those of the inputs */
     float *sum;       /* [samples rounded up to 32]: Σ u, exact */
     float *heaviest;  /* [⌈samples/32⌉]: the largest of a group */
+    int8_t *ones;     /* [4·quads] */
     struct rlm_arena arena;
 };
 

@@ -52,13 +52,10 @@ static void fill_group(void *context, size_t group, size_t thread)
     (void)thread;
     const struct fill_region *region = context;
     const struct rlm_inputs *inputs = region->inputs;
-    size_t features = inputs->features, quads = rlm_divide_up(features, 4), first = group * RLM_GROUP;
-    for (size_t place = first; place < rlm_size_min(inputs->samples, first + RLM_GROUP); place++) {
-        const uint8_t *from = region->raw + rlm_inputs_sample(inputs, place) * features;
-        uint8_t *to = inputs->bytes + (place / RLM_LANES * quads * RLM_LANES + place % RLM_LANES) * 4;
-        for (size_t k = 0; k < features; k += 4, to += (size_t)RLM_LANES * 4)
-            memcpy(to, from + k, rlm_size_min(features - k, 4));
-    }
+    size_t features = inputs->features, first = group * RLM_GROUP;
+    for (size_t place = first; place < rlm_size_min(inputs->samples, first + RLM_GROUP); place++)
+        rlm_bytes_put(inputs->bytes, place, region->raw + rlm_inputs_sample(inputs, place) * features,
+                      features);
     list_quads(inputs, group);
 }
 

@@ -103,8 +103,7 @@ relume_status rlm_ceilings_init(struct rlm_ceilings *ceilings, const relume_netw
         return rlm_error_memory(error, bytes, "bounds on what the first layer gives");
     }
     layout(&made.arena, &made, threads);
-    double m = (double)(inputs->features + 1) * 0x1p-24;
-    made.gamma = at_least(m / (1.0 - m));
+    made.gamma = at_least(rlm_gamma(inputs->features + 1));
     for (size_t i = 0; i < made.units * made.groups; i++)
         made.ceiling[i] = INFINITY;
     rlm_pool_run(inputs->engine->pool, measure_task, &made, made.groups);

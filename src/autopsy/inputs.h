@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/checked.h"
+#include "base/rounding.h"
 #include "data/dataset.h"
 #include "kernels/bytes.h"
 #include "network/network.h"
@@ -204,8 +205,7 @@ static inline float rlm_inputs_get(const struct rlm_inputs *inputs, size_t place
  * add at most (n + 1) · 2⁻¹⁴⁹ more. */
 static inline double rlm_inputs_rounding_of(const struct rlm_inputs *inputs, double largest, double norm1)
 {
-    double m = (double)(inputs->width + 1) * 0x1p-24;
-    return m / (1.0 - m) * largest * norm1 + (double)(inputs->width + 1) * 0x1p-149;
+    return rlm_gamma(inputs->width + 1) * largest * norm1 + (double)(inputs->width + 1) * 0x1p-149;
 }
 static inline double rlm_inputs_rounding(const struct rlm_inputs *inputs, double largest, size_t place)
 {

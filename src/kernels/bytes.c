@@ -8,6 +8,19 @@
 #define LANES ((size_t)RLM_LANES)
 #define QUADS (LANES * 4) /* bytes of four features of a panel */
 
+void rlm_bytes_put(uint8_t *panels, size_t place, const uint8_t *raw, size_t features)
+{
+    size_t whole = features / 4, quads = (features + 3) / 4;
+    uint8_t *to = panels + (place / LANES * quads * LANES + place % LANES) * 4;
+    for (size_t quad = 0; quad < whole; quad++)
+        memcpy(to + quad * QUADS, raw + 4 * quad, 4);
+    if (whole < quads) {
+        uint8_t last[4] = {0};
+        memcpy(last, raw + 4 * whole, features - 4 * whole);
+        memcpy(to + whole * QUADS, last, sizeof last);
+    }
+}
+
 static inline size_t quads_count(struct rlm_quads quads, size_t all)
 {
     return quads.list ? quads.count : all;

@@ -13,6 +13,9 @@
 
 #include "base/cpu.h"
 
+/* Puts a sample, raw[features], at its place in byte panels, counted from the first lane of the first. */
+void rlm_bytes_put(uint8_t *panels, size_t place, const uint8_t *raw, size_t features);
+
 /* Quads of two panels, ascending. */
 struct rlm_quads {
     const uint16_t *list; /* [count]; NULL: all that there are, and count is not looked at */

@@ -32,6 +32,25 @@ bool rlm_sketch_init(struct rlm_sketch *sketch, const relume_network *network, c
     return sketch->dots != NULL;
 }
 
+void rlm_sketch_weigh(const struct rlm_sketch *sketch, const int8_t *ones, float *sum,
+                      struct rlm_sketch_group *group)
+{
+    int32_t product[RLM_DOTS_ROWS * RLM_SKETCH_SAMPLES] = {0};
+    struct rlm_dots dots = {.quads = sketch->quads,
+                            .rows = 1,
+                            .x = group->x,
+                            .row = {ones},
+                            .out = product,
+                            .used = group->quads};
+    sketch->dots(&dots);
+    group->sum = sum;
+    group->heaviest = 0.0f;
+    for (size_t i = 0; i < RLM_SKETCH_SAMPLES; i++) {
+        sum[i] = (float)product[i];
+        group->heaviest = sum[i] > group->heaviest ? sum[i] : group->heaviest;
+    }
+}
+
 /* ---- units ---- */
 
 /* A double as a float that is no smaller in magnitude. */

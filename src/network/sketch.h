@@ -37,6 +37,10 @@ struct rlm_sketch_group {
     struct rlm_quads quads; /* of x that are not all 0; zeroed: any may be */
 };
 
+/* Fills sum[32], group->sum and group->heaviest from group->x. ones[4·quads]: each 1. */
+void rlm_sketch_weigh(const struct rlm_sketch *sketch, const int8_t *ones, float *sum,
+                      struct rlm_sketch_group *group);
+
 /* One unit, rounded. */
 struct rlm_sketched {
     float scale, error;  /* s; max|ω − s·q| */

@@ -8,6 +8,7 @@
 
 #include "base/checked.h"
 #include "base/larger.h"
+#include "base/rounding.h"
 #include "network/batch.h"
 
 /* Steps between two looks for units, and for how many of them one that is not asleep must have been at rest.
@@ -87,37 +88,12 @@ static void round_unit(void *context, size_t i, size_t thread)
 /* Samples `first` on as byte panels. */
 static void turn(const struct rlm_proof *proof, size_t first, uint8_t *panel)
 {
-    size_t features = proof->sketch.features, quads = proof->sketch.quads;
+    size_t features = proof->sketch.features;
     size_t count = rlm_size_min(proof->samples - first, RLM_SKETCH_SAMPLES);
     if (count < RLM_SKETCH_SAMPLES)
         memset(panel, 0, panel_bytes(proof));
-    for (size_t i = 0; i < count; i++) {
-        const uint8_t *from = proof->x + (first + i) * features;
-        uint8_t *to = panel + (i / RLM_LANES * quads * RLM_LANES + i % RLM_LANES) * 4;
-        for (size_t k = 0; k + 4 <= features; k += 4)
-            memcpy(to + k * RLM_LANES, from + k, 4);
-        if (features % 4 != 0) {
-            to += (quads - 1) * 4 * RLM_LANES;
-            memset(to, 0, 4);
-            memcpy(to, from + features / 4 * 4, features % 4);
-        }
-    }
-}
-
-/* Fills sum[32]: the products with a row of ones. */
-static struct rlm_sketch_group weigh(const struct rlm_proof *proof, const uint8_t *panel, float *sum)
-{
-    int32_t product[RLM_DOTS_ROWS * RLM_SKETCH_SAMPLES] = {0};
-    struct rlm_dots dots = {
-        .quads = proof->sketch.quads, .rows = 1, .x = panel, .row = {proof->ones}, .out = product};
-    struct rlm_sketch_group group = {.x = panel, .sum = sum};
-    proof->sketch.dots(&dots);
-    for (size_t i = 0; i < RLM_SKETCH_SAMPLES; i++) {
-        sum[i] = (float)product[i];
-        group.heaviest = sum[i] > group.heaviest ? sum[i] : group.heaviest;
-    }
-    group.longest = (proof->reach * group.heaviest + proof->shift + 1.0f) * (1.0f + 0x1p-20f);
-    return group;
+    for (size_t i = 0; i < count; i++)
+        rlm_bytes_put(panel, i, proof->x + (first + i) * features, features);
 }
 
 /* A float pre-activation differs from the real one by at most γ(n + 1)·max|parameter|·(Σ|x| + 1), n features
@@ -125,8 +101,8 @@ static struct rlm_sketch_group weigh(const struct rlm_proof *proof, const uint8_
 static float rounding(const struct rlm_proof *proof, const struct rlm_sketched *unit,
                       const struct rlm_sketch_group *group)
 {
-    double m = (double)(proof->sketch.features + 1) * 0x1p-24;
-    return (float)(2.0 * m / (1.0 - m) * (double)unit->weight * (double)group->longest) + FLT_MIN;
+    double gamma = rlm_gamma(proof->sketch.features + 1);
+    return (float)(2.0 * gamma * (double)unit->weight * (double)group->longest) + FLT_MIN;
 }
 
 /* places[count]: of units in the region. */
@@ -154,7 +130,9 @@ static void look_group(void *context, size_t index, size_t thread)
     uint8_t *panel = proof->panel + thread * panel_bytes(proof);
     float sum[RLM_SKETCH_SAMPLES];
     turn(proof, index * RLM_SKETCH_SAMPLES, panel);
-    struct rlm_sketch_group group = weigh(proof, panel, sum);
+    struct rlm_sketch_group group = {.x = panel};
+    rlm_sketch_weigh(&proof->sketch, proof->ones, sum, &group);
+    group.longest = (proof->reach * group.heaviest + proof->shift + 1.0f) * (1.0f + 0x1p-20f);
     size_t places[RLM_DOTS_ROWS], count = 0;
     for (size_t i = 0; i < region->count; i++) {
         if (atomic_load_explicit(&region->open[i], memory_order_relaxed))
