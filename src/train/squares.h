@@ -5,8 +5,9 @@
 
 #include "network/network.h"
 
-/* Of the gradient of a layer's weights, in their layout, and of its biases: rows[out_features] and *bias. */
-void rlm_squares_find(const relume_network *network, size_t layer, const float *dweight, const float *dbias,
+/* Of the gradient of layer `index`: of its weights, in their layout, and of its biases: rows[out_features]
+ * and *bias. */
+void rlm_squares_find(const relume_network *network, size_t index, const float *dweight, const float *dbias,
                       double *rows, double *bias);
 
 #endif
