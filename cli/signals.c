@@ -9,7 +9,7 @@ volatile int cli_stop;
 static void ask_to_stop(int number)
 {
     if (cli_stop == 0) {
-        cli_stop = number;
+        __atomic_store_n(&cli_stop, number, __ATOMIC_RELAXED); /* an autopsy's threads look at it */
         return;
     }
     signal(number, SIG_DFL);

@@ -124,9 +124,10 @@ typedef struct relume_autopsy_options {
     size_t unit_count;
     int all;      /* = 0: a unit's last death; 1: every death the ledger has recorded */
     int episodes; /* = 0; 1: every death and return, to the step: repeats the run from its beginning */
-    void (*progress)(void *user, uint64_t done, uint64_t total); /* = NULL: updates repeated so far */
+    /* = NULL: updates that are done with, repeated or passed over; called in the caller's thread */
+    void (*progress)(void *user, uint64_t done, uint64_t total);
     void *user;
-    const volatile int *stop; /* = NULL: looked at after each update repeated */
+    const volatile int *stop; /* = NULL: looked at after each update repeated, by several threads */
 } relume_autopsy_options;
 RELUME_API void relume_autopsy_options_default(relume_autopsy_options *options);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "autopsy/inputs.h"
+#include "base/error.h"
 #include "network/sketch.h"
 
 static size_t groups_of(const struct rlm_inputs *inputs)
@@ -16,6 +17,12 @@ static size_t wide_floats(const struct rlm_inputs *inputs)
     return rlm_round_up(inputs->features * RLM_GROUP + 3 * (size_t)RLM_LANES, RLM_LANES);
 }
 
+static void wide_layout(struct rlm_arena *arena, struct rlm_inputs *inputs)
+{
+    inputs->wide = rlm_arena_take(arena, rlm_pool_threads(inputs->engine->pool) * wide_floats(inputs),
+                                  sizeof *inputs->wide);
+}
+
 static void layout(struct rlm_arena *arena, struct rlm_inputs *inputs)
 {
     size_t group = (size_t)RLM_GROUP * 4 * rlm_divide_up(inputs->features, 4), bytes = 0;
@@ -24,8 +31,24 @@ static void layout(struct rlm_arena *arena, struct rlm_inputs *inputs)
     inputs->bytes = rlm_arena_take(arena, bytes, 1);
     inputs->quad = rlm_arena_take(arena, bytes / ((size_t)RLM_GROUP * 4), sizeof *inputs->quad);
     inputs->quad_count = rlm_arena_take(arena, groups_of(inputs), sizeof *inputs->quad_count);
-    inputs->wide = rlm_arena_take(arena, rlm_pool_threads(inputs->engine->pool) * wide_floats(inputs),
-                                  sizeof *inputs->wide);
+    wide_layout(arena, inputs);
+}
+
+relume_status rlm_inputs_share(struct rlm_inputs *inputs, const struct rlm_inputs *of, relume_engine *engine,
+                               relume_error *error)
+{
+    struct rlm_inputs made = *of;
+    made.engine = engine;
+    made.arena = made.lists = made.raw = (struct rlm_arena){0};
+    if (made.widen) {
+        wide_layout(&made.raw, &made);
+        size_t bytes = made.raw.overflow ? SIZE_MAX : made.raw.used;
+        if (!rlm_arena_init(&made.raw, &engine->allocator))
+            return rlm_error_memory(error, bytes, "a part of the training split");
+        wide_layout(&made.raw, &made);
+    }
+    *inputs = made;
+    return RELUME_OK;
 }
 
 struct fill_region {

@@ -40,10 +40,9 @@ static void layout(struct rlm_arena *arena, struct rlm_ceilings *c, size_t threa
     c->firm = rlm_arena_take(arena, c->units * c->groups, 1);
     c->weight = rlm_arena_take(arena, c->units, sizeof(float));
     c->weights = rlm_arena_take(arena, c->units, sizeof(float));
-    c->reach = rlm_arena_take(arena, c->blocks * c->groups, sizeof(float));
-    c->longest = rlm_arena_take(arena, c->groups, sizeof(float));
-    c->rounded = rlm_arena_take(arena, c->sums.sketch.dots ? c->units * 4 * c->sums.sketch.quads : 0, 1);
-    c->sketched = rlm_arena_take(arena, c->sums.sketch.dots ? c->units : 0, sizeof *c->sketched);
+    c->rounded = rlm_arena_take(
+        arena, c->ground->sums.sketch.dots ? c->units * 4 * c->ground->sums.sketch.quads : 0, 1);
+    c->sketched = rlm_arena_take(arena, c->ground->sums.sketch.dots ? c->units : 0, sizeof *c->sketched);
     c->work = rlm_arena_take(arena, threads, sizeof *c->work);
     for (size_t thread = 0; thread < threads; thread++) {
         struct rlm_ceiling_work work;
@@ -53,67 +52,32 @@ static void layout(struct rlm_arena *arena, struct rlm_ceilings *c, size_t threa
     }
 }
 
-/* A double sum of float magnitudes as a float that is no smaller. */
-static float at_least(double sum)
-{
-    return (float)(sum * (1.0 + 0x1p-22));
-}
-
-static void measure_group(const struct rlm_ceilings *c, size_t group)
-{
-    const struct rlm_inputs *inputs = c->inputs;
-    size_t first = group * RLM_GROUP, last = rlm_size_min(inputs->samples, first + RLM_GROUP);
-    for (size_t sample = first; sample < last; sample++)
-        c->longest[group] =
-            (float)rlm_larger((double)c->longest[group], (double)at_least(inputs->norm1[sample]));
-    for (size_t block = 0; block < c->blocks; block++) {
-        size_t end = rlm_size_min(inputs->features, (block + 1) * RLM_LANES);
-        double largest = 0.0;
-        for (size_t sample = first; sample < last; sample++) {
-            double sum = 0.0;
-            for (size_t k = block * RLM_LANES; k < end; k++)
-                sum += (double)rlm_inputs_get(inputs, sample, k) * (double)rlm_inputs_get(inputs, sample, k);
-            largest = rlm_larger(largest, sum);
-        }
-        c->reach[block * c->groups + group] = at_least(sqrt(largest));
-    }
-}
-
-static void measure_task(void *context, size_t task, size_t thread)
-{
-    (void)thread;
-    measure_group(context, task);
-}
-
 relume_status rlm_ceilings_init(struct rlm_ceilings *ceilings, const relume_network *network,
-                                const struct rlm_inputs *inputs, relume_error *error)
+                                const struct rlm_ground *ground, const struct rlm_inputs *inputs,
+                                relume_error *error)
 {
     const struct rlm_layer *layer = &network->layers[0];
-    struct rlm_ceilings made = {.inputs = inputs,
+    struct rlm_ceilings made = {.ground = ground,
+                                .inputs = inputs,
                                 .units = layer->out_features,
                                 .stride = layer->stride,
-                                .groups = rlm_divide_up(inputs->samples, RLM_GROUP),
-                                .blocks = rlm_divide_up(inputs->features, RLM_LANES)};
+                                .groups = ground->groups,
+                                .blocks = ground->blocks};
     size_t threads = rlm_pool_threads(inputs->engine->pool);
-    rlm_byte_sums_init(&made.sums, network, inputs);
     layout(&made.arena, &made, threads);
     size_t bytes = made.arena.overflow ? SIZE_MAX : made.arena.used;
-    if (!rlm_arena_init(&made.arena, &inputs->engine->allocator)) {
-        rlm_byte_sums_deinit(&made.sums);
+    if (!rlm_arena_init(&made.arena, &inputs->engine->allocator))
         return rlm_error_memory(error, bytes, "bounds on what the first layer gives");
-    }
     layout(&made.arena, &made, threads);
-    made.gamma = at_least(rlm_gamma(inputs->features + 1));
+    made.gamma = rlm_at_least(rlm_gamma(inputs->features + 1));
     for (size_t i = 0; i < made.units * made.groups; i++)
         made.ceiling[i] = INFINITY;
-    rlm_pool_run(inputs->engine->pool, measure_task, &made, made.groups);
     *ceilings = made;
     return RELUME_OK;
 }
 
 void rlm_ceilings_deinit(struct rlm_ceilings *ceilings)
 {
-    rlm_byte_sums_deinit(&ceilings->sums);
     rlm_arena_deinit(&ceilings->arena);
     *ceilings = (struct rlm_ceilings){0};
 }
@@ -161,7 +125,7 @@ static bool find_rise(const struct rlm_ceilings *c, const float *row, float bias
         rise[group] = first;
     for (size_t block = 0; block < c->blocks; block++) {
         float by = block_moved(row + block * RLM_LANES, kept + block * RLM_LANES, weight);
-        const float *reach = c->reach + block * c->groups;
+        const float *reach = c->ground->reach + block * c->groups;
         moved = moved || by > 0.0f;
         for (size_t group = 0; by > 0.0f && group < c->groups; group++)
             rise[group] += by * reach[group];
@@ -190,9 +154,9 @@ static void settle_unit(void *context, size_t task, size_t thread)
     memcpy(kept, row, c->stride * sizeof *kept);
     kept[c->stride] = bias;
     c->weight[unit] = weight;
-    if (c->sums.sketch.dots)
-        rlm_sketch_round(&c->sums.sketch, row, bias, c->rounded + unit * 4 * c->sums.sketch.quads,
-                         &c->sketched[unit]);
+    if (c->ground->sums.sketch.dots)
+        rlm_sketch_round(&c->ground->sums.sketch, row, bias,
+                         c->rounded + unit * 4 * c->ground->sums.sketch.quads, &c->sketched[unit]);
 }
 
 static void settle(struct rlm_ceilings *ceilings, const struct rlm_live *live, bool aside)
@@ -226,13 +190,13 @@ struct pass_region {
  * inputs.h. */
 static float rounding(const struct rlm_ceilings *c, size_t unit, size_t group)
 {
-    return (c->gamma * c->weight[unit] * c->longest[group] + FLT_MIN) * UPWARD;
+    return (c->gamma * c->weight[unit] * c->ground->heaviest[group] + FLT_MIN) * UPWARD;
 }
 
 /* The same for a row as large as either of the two. */
 static float rounding_of_both(const struct rlm_ceilings *c, size_t unit, size_t group)
 {
-    return (c->gamma * c->weights[unit] * c->longest[group] + FLT_MIN) * UPWARD;
+    return (c->gamma * c->weights[unit] * c->ground->heaviest[group] + FLT_MIN) * UPWARD;
 }
 
 static bool is_shut(const struct rlm_ceilings *c, size_t unit, size_t group)
@@ -261,11 +225,12 @@ static void lower(struct rlm_ceilings *c, const uint32_t *unit, size_t count, si
     const struct rlm_sketched *sketched[RLM_DOTS_ROWS];
     float bound[RLM_DOTS_ROWS];
     for (size_t i = 0; i < count; i++) {
-        rounded[i] = c->rounded + (size_t)unit[i] * 4 * c->sums.sketch.quads;
+        rounded[i] = c->rounded + (size_t)unit[i] * 4 * c->ground->sums.sketch.quads;
         sketched[i] = &c->sketched[unit[i]];
     }
-    struct rlm_sketch_group samples = rlm_byte_sums_group(&c->sums, group, c->longest[group]);
-    rlm_sketch_bound(&c->sums.sketch, &samples, rounded, sketched, count, bound);
+    struct rlm_sketch_group samples =
+        rlm_byte_sums_group(&c->ground->sums, group, c->ground->heaviest[group]);
+    rlm_sketch_bound(&c->ground->sums.sketch, &samples, rounded, sketched, count, bound);
     for (size_t i = 0; i < count; i++) {
         float *ceiling = &c->ceiling[unit[i] * c->groups + group];
         *ceiling = bound[i] < *ceiling ? bound[i] : *ceiling;
@@ -400,7 +365,7 @@ static void pass_group(const struct pass_region *region, size_t group, size_t th
     const struct rlm_ceilings *c = region->ceilings;
     const struct rlm_inputs *inputs = c->inputs;
     struct rlm_ceiling_work *work = &c->work[thread];
-    if (c->sums.sketch.dots && !region->open)
+    if (c->ground->sums.sketch.dots && !region->open)
         screen(region, group, work);
     size_t count = gather(region, group, work);
     if (count > 0) {

@@ -12,7 +12,7 @@
 #ifndef RLM_AUTOPSY_CEILING_H
 #define RLM_AUTOPSY_CEILING_H
 
-#include "autopsy/byte_sums.h"
+#include "autopsy/ground.h"
 
 /* Scratch memory of one thread. The rows of one group stay for the next, which needs most of them again. */
 struct rlm_ceiling_work {
@@ -31,7 +31,8 @@ struct rlm_ceiling_work {
 #define RLM_NO_SLOT UINT32_MAX
 
 struct rlm_ceilings {
-    const struct rlm_inputs *inputs; /* D */
+    const struct rlm_ground *ground;
+    const struct rlm_inputs *inputs; /* D, as this thread works with it */
     size_t units, stride, groups, blocks;
     float *row; /* [units, stride + 16]: the parameters that the ceilings hold for, the bias at `stride` */
     float *ceiling; /* [units, groups]; infinite at first */
@@ -40,18 +41,17 @@ struct rlm_ceilings {
     float *weights; /* [units]: the same of its row and the one last settled for or looked at */
     float *rise;    /* [units, groups]: how far pre-activations of the two are apart at most */
     float gamma;    /* of the rounding in inputs.h, for this many features */
-    float *reach;   /* [blocks, groups]: S */
-    float *longest; /* [groups]: the largest norm1 */
     struct rlm_ceiling_work *work; /* [threads] */
-    struct rlm_byte_sums sums;     /* of the same data */
     int8_t *rounded; /* [units][4 · quads]: the rows of this and the next, where there is a sketch */
     struct rlm_sketched *sketched; /* [units] */
     struct rlm_arena arena;
 };
 
-/* For the units of the network's first layer over inputs that have been packed. NO_MEMORY. */
+/* For the units of the network's first layer over a ground and a share in its data, both of which must
+ * outlive them. NO_MEMORY. */
 relume_status rlm_ceilings_init(struct rlm_ceilings *ceilings, const relume_network *network,
-                                const struct rlm_inputs *inputs, relume_error *error);
+                                const struct rlm_ground *ground, const struct rlm_inputs *inputs,
+                                relume_error *error);
 /* A zeroed struct is fine. */
 void rlm_ceilings_deinit(struct rlm_ceilings *ceilings);
 

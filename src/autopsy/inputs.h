@@ -81,6 +81,12 @@ void rlm_inputs_make_lists(struct rlm_inputs *inputs);
 void rlm_inputs_keep_bytes(struct rlm_inputs *inputs, const relume_network *network,
                            const relume_dataset *dataset);
 
+/* Inputs of which another engine's threads can make use at the same time: everything is that of `of`, which
+ * must outlive them and stay as it is, but for the memory in which a thread makes floats of bytes. NO_MEMORY.
+ */
+relume_status rlm_inputs_share(struct rlm_inputs *inputs, const struct rlm_inputs *of, relume_engine *engine,
+                               relume_error *error);
+
 /* The quads of a group that are not all 0, where bytes are kept. */
 static inline struct rlm_quads rlm_inputs_quads(const struct rlm_inputs *inputs, size_t group)
 {

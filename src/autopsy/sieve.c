@@ -13,7 +13,7 @@
 static void layout(struct rlm_arena *arena, struct rlm_sieve *s, size_t threads)
 {
     const struct rlm_ceilings *c = s->ceilings;
-    s->rounded = rlm_arena_take(arena, s->capacity * 4 * c->sums.sketch.quads, 1);
+    s->rounded = rlm_arena_take(arena, s->capacity * 4 * c->ground->sums.sketch.quads, 1);
     s->sketched = rlm_arena_take(arena, s->capacity, sizeof *s->sketched);
     s->work = rlm_arena_take(arena, threads, sizeof *s->work);
     for (size_t thread = 0; thread < threads; thread++) {
@@ -32,7 +32,7 @@ relume_status rlm_sieve_init(struct rlm_sieve *sieve, const struct rlm_ceilings 
 {
     struct rlm_sieve made = {.ceilings = ceilings, .capacity = capacity};
     relume_engine *engine = ceilings->inputs->engine;
-    if (ceilings->sums.sketch.dots) {
+    if (ceilings->ground->sums.sketch.dots) {
         layout(&made.arena, &made, rlm_pool_threads(engine->pool));
         size_t bytes = made.arena.overflow ? SIZE_MAX : made.arena.used;
         if (!rlm_arena_init(&made.arena, &engine->allocator))
@@ -60,7 +60,7 @@ static void take_one(void *context, size_t task, size_t thread)
     const struct take_region *region = context;
     const struct rlm_variants *variants = region->variants;
     struct rlm_sieve *s = region->sieve;
-    const struct rlm_sketch *sketch = &s->ceilings->sums.sketch;
+    const struct rlm_sketch *sketch = &s->ceilings->ground->sums.sketch;
     rlm_sketch_round(sketch, variants->weight + task * variants->stride, variants->bias[task],
                      s->rounded + task * 4 * sketch->quads, &s->sketched[task]);
 }
@@ -68,7 +68,8 @@ static void take_one(void *context, size_t task, size_t thread)
 void rlm_sieve_take(struct rlm_sieve *sieve, const struct rlm_variants *variants, size_t count)
 {
     struct take_region region = {sieve, variants};
-    if (sieve->ceilings->sums.sketch.dots && variants->features == sieve->ceilings->sums.sketch.features)
+    if (sieve->ceilings->ground->sums.sketch.dots &&
+        variants->features == sieve->ceilings->ground->sums.sketch.features)
         rlm_pool_run(sieve->ceilings->inputs->engine->pool, take_one, &region, count);
 }
 
@@ -86,13 +87,13 @@ static void bound_some(const struct rlm_sieve *s, size_t first, size_t count, si
     const struct rlm_ceilings *c = s->ceilings;
     const int8_t *rounded[RLM_DOTS_ROWS];
     const struct rlm_sketched *sketched[RLM_DOTS_ROWS];
-    float longest = c->longest[group];
+    float longest = c->ground->heaviest[group];
     for (size_t i = 0; i < count; i++) {
-        rounded[i] = s->rounded + (first + i) * 4 * c->sums.sketch.quads;
+        rounded[i] = s->rounded + (first + i) * 4 * c->ground->sums.sketch.quads;
         sketched[i] = &s->sketched[first + i];
     }
-    struct rlm_sketch_group samples = rlm_byte_sums_group(&c->sums, group, longest);
-    rlm_sketch_bound(&c->sums.sketch, &samples, rounded, sketched, count, bound);
+    struct rlm_sketch_group samples = rlm_byte_sums_group(&c->ground->sums, group, longest);
+    rlm_sketch_bound(&c->ground->sums.sketch, &samples, rounded, sketched, count, bound);
     for (size_t i = 0; i < count; i++) {
         bound[i] += 6.0f * (c->gamma * sketched[i]->weight * longest + FLT_MIN) * UPWARD;
         bound[i] += fabsf(bound[i]) * 0x1p-22f;
@@ -169,7 +170,7 @@ void rlm_sieve_count(const struct rlm_sieve *sieve, struct rlm_variants *variant
                      const struct rlm_inputs *inputs, struct rlm_span span, const float *floor,
                      size_t together)
 {
-    if (!sieve->ceilings->sums.sketch.dots || inputs != sieve->ceilings->inputs) {
+    if (!sieve->ceilings->ground->sums.sketch.dots || inputs != sieve->ceilings->inputs) {
         rlm_variants_count_span(variants, count, inputs, span);
         return;
     }

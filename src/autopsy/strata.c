@@ -18,11 +18,8 @@ static size_t flags(const relume_network *network)
     return rlm_pool_threads(network->engine->pool) * network->layers[0].out_features;
 }
 
-static void strata_layout(struct rlm_arena *arena, struct rlm_strata *strata, const relume_network *network,
-                          size_t samples)
+static void strata_layout(struct rlm_arena *arena, struct rlm_strata *strata, const relume_network *network)
 {
-    strata->order = rlm_arena_take(arena, samples, sizeof *strata->order);
-    strata->where = rlm_arena_take(arena, samples, sizeof *strata->where);
     const struct rlm_layer *first = &network->layers[0];
     size_t units = first->out_features;
     strata->layer = rlm_arena_take(arena, strata->layers, sizeof *strata->layer);
@@ -45,63 +42,46 @@ static void strata_layout(struct rlm_arena *arena, struct rlm_strata *strata, co
             rlm_arena_take(arena, network->layers[1].out_features * network->layers[1].stride, sizeof(float));
 }
 
-/* Packs the data, and packs them again in the order that suits them. */
-static void pack_data(struct rlm_strata *strata, const relume_network *network, const relume_dataset *dataset)
+/* Inputs of a deeper layer, one side: what the ceilings make of the second layer's is listed. */
+static relume_status open_inputs(struct rlm_strata *strata, size_t index, int side, relume_error *error)
 {
+    const struct rlm_inputs *data = &strata->ground->data;
+    struct rlm_inputs *inputs = &strata->layer[index].inputs[side];
+    RLM_TRY(rlm_inputs_init(inputs, strata->network[0]->engine, data->samples, strata->layer[index].width,
+                            error));
+    inputs->order = data->order;
+    inputs->where = data->where;
+    if (index == 1)
+        rlm_inputs_make_lists(inputs);
+    return RELUME_OK;
+}
+
+static relume_status open_layers(struct rlm_strata *strata, relume_error *error)
+{
+    const relume_network *network = strata->network[0];
     struct rlm_stratum *first = &strata->layer[0];
-    struct rlm_inputs *data = &first->inputs[0];
-    rlm_inputs_pack(data, network, dataset);
-    if (rlm_inputs_arrange(data, strata->order, strata->where)) {
-        for (size_t l = 0; l < strata->layers; l++)
-            for (int side = 0; side < 2; side++) {
-                strata->layer[l].inputs[side].order = strata->order;
-                strata->layer[l].inputs[side].where = strata->where;
-            }
-        rlm_inputs_pack(data, network, dataset);
-    }
-    rlm_inputs_keep_bytes(data, network, dataset);
-    rlm_inputs_list(data);
-    first->filled[0] = first->filled[1] = data->samples;
+    for (size_t l = 0; l < strata->layers; l++)
+        for (size_t k = 0; k < strata->layer[l].width; k++)
+            strata->layer[l].live[k] = (uint32_t)k;
+    RLM_TRY(rlm_inputs_share(&first->inputs[0], &strata->ground->data, network->engine, error));
+    first->filled[0] = first->filled[1] = first->inputs[0].samples;
     first->measured[0] = first->measured[1] = true;
-    for (size_t place = 1; place < data->samples; place++)
-        if (data->norm1[place] > data->norm1[strata->longest])
-            strata->longest = place;
+    for (size_t l = 1; l < strata->layers; l++)
+        for (int side = 0; side < 2; side++)
+            RLM_TRY(open_inputs(strata, l, side, error));
+    return rlm_ceilings_init(&strata->ceilings, network, strata->ground, &first->inputs[0], error);
 }
 
 relume_status rlm_strata_init(struct rlm_strata *strata, const relume_network *network,
-                              const relume_dataset *dataset, size_t layers, relume_error *error)
+                              const struct rlm_ground *ground, size_t layers, relume_error *error)
 {
-    struct rlm_strata made = {.network = {network, network}, .layers = layers};
-    if (dataset->reader) {
-        rlm_error_clear(error);
-        rlm_error_at_file(error, dataset->name);
-        return rlm_error_set(
-            error, RELUME_RESOURCE,
-            "%.300s: an autopsy holds the whole training split in memory, and this one is read from "
-            "its file because it is more than half of what there is; RELUME_STREAM=never has it "
-            "loaded all the same",
-            dataset->name);
-    }
-    size_t samples = dataset->train_samples;
-    strata_layout(&made.arena, &made, network, samples);
+    struct rlm_strata made = {.network = {network, network}, .ground = ground, .layers = layers};
+    strata_layout(&made.arena, &made, network);
     size_t bytes = made.arena.overflow ? SIZE_MAX : made.arena.used;
     if (!rlm_arena_init(&made.arena, &network->engine->allocator))
         return rlm_error_memory(error, bytes, "the account of what feeds each layer");
-    strata_layout(&made.arena, &made, network, samples);
-    relume_status status = RELUME_OK;
-    for (size_t l = 0; status == RELUME_OK && l < layers; l++) {
-        struct rlm_stratum *layer = &made.layer[l];
-        for (size_t k = 0; k < layer->width; k++)
-            layer->live[k] = (uint32_t)k;
-        for (int side = 0; status == RELUME_OK && side < (l == 0 ? 1 : 2); side++)
-            status = rlm_inputs_init(&layer->inputs[side], network->engine, samples, layer->width, error);
-    }
-    if (status == RELUME_OK && layers > 0)
-        pack_data(&made, network, dataset);
-    for (int side = 0; status == RELUME_OK && layers > 1 && side < 2; side++)
-        rlm_inputs_make_lists(&made.layer[1].inputs[side]); /* the ceilings fill them */
-    if (status == RELUME_OK && layers > 0)
-        status = rlm_ceilings_init(&made.ceilings, network, &made.layer[0].inputs[0], error);
+    strata_layout(&made.arena, &made, network);
+    relume_status status = open_layers(&made, error);
     if (status != RELUME_OK) {
         rlm_strata_deinit(&made);
         return status;
@@ -170,8 +150,8 @@ static bool is_surely_dead(const struct rlm_strata *strata, const relume_network
     moved.largest = rlm_larger(moved.largest, rlm_larger(fabs(bias), fabs(was)));
     if (moved.change == 0.0) /* a 0 may have become a −0 */
         return true;
-    double rise = moved.change * inputs->norm1[strata->longest] +
-                  rlm_inputs_rounding(inputs, moved.largest, strata->longest);
+    double rise = moved.change * inputs->norm1[strata->ground->longest] +
+                  rlm_inputs_rounding(inputs, moved.largest, strata->ground->longest);
     return (double)strata->dead_margin[unit] + rise * (1.0 + 0x1p-22) <= 0.0;
 }
 
@@ -194,7 +174,7 @@ void rlm_strata_note_dead(struct rlm_strata *strata, const relume_network *netwo
         float size = fabsf(layer->weight[unit * layer->stride + k]);
         largest = size > largest ? size : largest;
     }
-    double highest = (double)margin + rlm_inputs_rounding(inputs, (double)largest, strata->longest);
+    double highest = (double)margin + rlm_inputs_rounding(inputs, (double)largest, strata->ground->longest);
     remember_dead(strata, network, unit, (float)(highest + fabs(highest) * 0x1p-22));
 }
 

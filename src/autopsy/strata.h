@@ -23,11 +23,11 @@ struct rlm_stratum {
 
 struct rlm_strata {
     const relume_network *network[2]; /* by side, of one shape */
-    size_t layers;                    /* hidden layers that may be asked for */
-    struct rlm_stratum *layer;        /* [layers] */
-    uint32_t *order, *where;          /* [samples]: those of all inputs */
-    uint64_t step[2];                 /* updates behind each side */
-    bool chosen;                      /* what is left out has been settled for these weights */
+    const struct rlm_ground *ground;
+    size_t layers;             /* hidden layers that may be asked for */
+    struct rlm_stratum *layer; /* [layers] */
+    uint64_t step[2];          /* updates behind each side */
+    bool chosen;               /* what is left out has been settled for these weights */
     /* of the first layer's units */
     uint8_t *dead;      /* [units]: 1: dead_row has been counted dead */
     float *dead_row;    /* [units, stride + 16]: weights, then the bias */
@@ -35,17 +35,16 @@ struct rlm_strata {
     uint8_t *wanted;    /* [units]: 1: live, in the map there is */
     uint8_t *verdict;   /* [units]: 1: not proved dead, for a new map */
     uint8_t *opened[2]; /* [threads][units], by side: 1: seen to fire in the pass under way */
-    size_t longest;     /* the place with the largest norm1 */
     struct rlm_ceilings ceilings;
     uint64_t settled; /* the updates behind the weights that the ceilings hold for */
     float *row;       /* the second layer's weights without what is left out, side by side */
     struct rlm_arena arena;
 };
 
-/* Room for the inputs of the first `layers` hidden layers of a network of this shape; the data are packed
- * here, once. NO_MEMORY. */
+/* Room for the inputs of the first `layers` hidden layers, at least one, of a network of this shape. The
+ * ground must outlive them; the network's engine does the work. NO_MEMORY. */
 relume_status rlm_strata_init(struct rlm_strata *strata, const relume_network *network,
-                              const relume_dataset *dataset, size_t layers, relume_error *error);
+                              const struct rlm_ground *ground, size_t layers, relume_error *error);
 /* A zeroed struct is fine. */
 void rlm_strata_deinit(struct rlm_strata *strata);
 

@@ -1,5 +1,5 @@
-/* The autopsy of a run: which deaths to look for, what that needs, and what is told in the end. The public
- * half is relume/autopsy.h; docs/autopsy.md tells the method. */
+/* The autopsy of a run: which deaths to look for, and what is told in the end. The public half is
+ * relume/autopsy.h; docs/autopsy.md tells the method. */
 #include "run/autopsy.h"
 
 #include <math.h>
@@ -68,9 +68,12 @@ static size_t gather(const relume_run *run, const size_t *first, size_t *last, s
     return count;
 }
 
+/* Units born dead, then the others by `after`. */
 static int by_after(const void *a, const void *b)
 {
     const struct rlm_target *x = a, *y = b;
+    if (x->death.kind != y->death.kind)
+        return x->death.kind == RELUME_BORN_DEAD ? -1 : 1;
     if (x->after != y->after)
         return x->after < y->after ? -1 : 1;
     if (x->death.layer != y->death.layer)
@@ -78,65 +81,85 @@ static int by_after(const void *a, const void *b)
     return (x->death.unit > y->death.unit) - (x->death.unit < y->death.unit);
 }
 
-/* Keeps the deaths that were asked for; counts those of units that live and were not. */
-static void choose(struct rlm_inquest *inquest, const size_t *first, const size_t *last, uint64_t *temporary)
+/* Keeps the deaths that were asked for; returns how many are left out of units that live. */
+static uint64_t choose(struct rlm_docket *docket, const size_t *first, const size_t *last)
 {
     size_t kept = 0;
-    *temporary = 0;
-    for (size_t i = 0; i < inquest->targets; i++) {
-        struct rlm_target *target = &inquest->target[i];
+    uint64_t temporary = 0;
+    for (size_t i = 0; i < docket->targets; i++) {
+        struct rlm_target *target = &docket->target[i];
         bool latest = last[first[target->death.layer] + target->death.unit] == i + 1;
-        if (is_chosen(inquest->options, target, latest))
-            inquest->target[kept++] = *target;
+        if (is_chosen(docket->options, target, latest))
+            docket->target[kept++] = *target;
         else
-            *temporary += target->death.returned != 0;
+            temporary += target->death.returned != 0;
     }
-    inquest->targets = kept;
-    qsort(inquest->target, kept, sizeof *inquest->target, by_after);
-    for (size_t i = 0; i < kept; i++)
-        inquest->layers = rlm_size_max(inquest->layers, inquest->target[i].death.layer + 1);
+    docket->targets = kept;
+    qsort(docket->target, kept, sizeof *docket->target, by_after);
+    for (size_t i = 0; i < kept; i++) {
+        docket->layers = rlm_size_max(docket->layers, docket->target[i].death.layer + 1);
+        docket->births += docket->target[i].death.kind == RELUME_BORN_DEAD;
+    }
+    return temporary;
 }
 
-static relume_status plan(struct rlm_inquest *inquest, uint64_t *temporary, relume_error *error)
+static relume_status plan(struct rlm_docket *docket, uint64_t *temporary, relume_error *error)
 {
-    const relume_run *run = inquest->run;
+    const relume_run *run = docket->run;
     size_t layers = run->network->layer_count - 1, units = 0;
     for (size_t l = 0; l < layers; l++)
         units += run->network->layers[l].out_features;
     const relume_allocator *allocator = &run->engine->allocator;
     size_t *first = rlm_alloc_zero(allocator, layers + 1, sizeof *first);
     size_t *last = rlm_alloc_zero(allocator, units, sizeof *last);
-    inquest->target = rlm_alloc(allocator, run->event_count, sizeof *inquest->target);
-    bool whole = first && last && inquest->target;
+    docket->target = rlm_alloc(allocator, run->event_count, sizeof *docket->target);
+    bool whole = first && last && docket->target;
     if (whole) {
         for (size_t l = 0; l < layers; l++)
             first[l + 1] = first[l] + run->network->layers[l].out_features;
-        inquest->targets = gather(run, first, last, inquest->target);
-        choose(inquest, first, last, temporary);
+        docket->targets = gather(run, first, last, docket->target);
+        *temporary = choose(docket, first, last);
     }
     rlm_free(first);
     rlm_free(last);
     return whole ? RELUME_OK
-                 : rlm_error_memory(error, run->event_count * sizeof *inquest->target, "the deaths of a run");
+                 : rlm_error_memory(error, run->event_count * sizeof *docket->target, "the deaths of a run");
+}
+
+/* The history of a run, and the last census of it that was looked up. */
+struct archive {
+    struct rlm_history *history, own;
+    relume_census *census;
+    uint64_t step; /* of the census */
+};
+
+static relume_status archive_open(struct archive *archive, relume_run *run, relume_error *error)
+{
+    archive->history = run->history.sql.handle ? &run->history : &archive->own; /* open where the run was
+                                                                                   counted late */
+    return archive->history == &run->history
+               ? RELUME_OK
+               : rlm_history_open(archive->history, run->paths.history, false, error);
+}
+
+static void archive_close(struct archive *archive)
+{
+    rlm_history_close(&archive->own);
+    relume_census_destroy(archive->census);
 }
 
 /* The updates behind the weights that the run's events are told up to: of an unfinished run those of its last
  * census. What has happened since nobody has counted; a unit that was dead then may be alive. */
-static relume_status find_moment(struct rlm_inquest *inquest, relume_error *error)
+static relume_status find_moment(struct rlm_docket *docket, struct rlm_history *history, relume_error *error)
 {
     struct rlm_ending ending;
-    struct rlm_history *kept = &inquest->run->history; /* open where the run was counted late */
-    inquest->history = kept->sql.handle ? kept : &inquest->own_history;
-    if (inquest->history != kept)
-        RLM_TRY(rlm_history_open(inquest->history, inquest->run->paths.history, false, error));
-    RLM_TRY(rlm_history_get_ending(inquest->history, &ending, error));
-    bool finished = strcmp(ending.status, "finished") == 0;
-    inquest->as_of = ending.model_step;
-    if (finished)
+    RLM_TRY(rlm_history_get_ending(history, &ending, error));
+    docket->as_of = ending.model_step;
+    if (strcmp(ending.status, "finished") == 0)
         return RELUME_OK;
-    uint64_t counted;
-    RLM_TRY(rlm_history_get_census_step(inquest->history, inquest->run->result.steps, &counted, error));
-    inquest->as_of = counted == UINT64_MAX ? inquest->run->result.steps : counted;
+    uint64_t counted, steps = docket->run->result.steps;
+    RLM_TRY(rlm_history_get_census_step(history, steps, &counted, error));
+    docket->as_of = counted == UINT64_MAX ? steps : counted;
     return RELUME_OK;
 }
 
@@ -158,165 +181,55 @@ static relume_status check_units(const relume_run *run, const relume_autopsy_opt
     return RELUME_OK;
 }
 
-/* ---- what that needs ---- */
-
-static relume_status make_sizes(struct rlm_inquest *inquest, relume_error *error)
-{
-    const relume_allocator *allocator = &inquest->run->engine->allocator;
-    size_t widest = 1, steps = (size_t)(inquest->as_of / 16 + 2);
-    inquest->sizes = rlm_alloc_zero(allocator, inquest->layers, sizeof *inquest->sizes);
-    for (size_t l = 0; inquest->sizes && l < inquest->layers; l++) {
-        size_t units = inquest->network->layers[l].out_features;
-        struct rlm_sizes *sizes = &inquest->sizes[l];
-        widest = rlm_size_max(widest, units);
-        sizes->capacity = units * rlm_size_min(steps, 4096);
-        sizes->ratio = rlm_alloc(allocator, sizes->capacity, sizeof *sizes->ratio);
-        if (!sizes->ratio)
-            return rlm_error_memory(error, sizes->capacity * sizeof *sizes->ratio, "the sizes of updates");
-    }
-    inquest->ratio = rlm_alloc(allocator, widest, sizeof *inquest->ratio);
-    inquest->dead = rlm_alloc(allocator, rlm_size_max(widest, inquest->network->layers[0].out_features), 1);
-    inquest->spared = rlm_alloc_zero(allocator, inquest->network->layers[0].out_features, 1);
-    inquest->list = rlm_alloc(allocator, inquest->targets, sizeof *inquest->list);
-    inquest->sample = rlm_alloc(allocator, RLM_TRIED, sizeof *inquest->sample);
-    return inquest->sizes && inquest->ratio && inquest->dead && inquest->spared && inquest->list &&
-                   inquest->sample
-               ? RELUME_OK
-               : rlm_error_memory(error, inquest->targets * sizeof *inquest->list, "the deaths of a run");
-}
-
-static relume_status open_networks(struct rlm_inquest *inquest, relume_error *error)
-{
-    relume_run *run = inquest->run;
-    uint64_t step;
-    RLM_TRY(rlm_run_find_checkpoint(run, inquest->as_of, &step, error));
-    const char *path = rlm_paths_checkpoint(&run->paths, step);
-    RLM_TRY(relume_network_load(run->engine, path, &inquest->network, error));
-    RLM_TRY(relume_network_load(run->engine, path, &inquest->before, error));
-    inquest->network->loss = inquest->before->loss = (relume_loss)run->options.loss;
-    RLM_TRY(relume_trainer_create(inquest->network, run->dataset, &run->options.trainer, &inquest->trainer,
-                                  error));
-    struct rlm_observer observer = {rlm_inquest_observe, inquest};
-    rlm_trainer_observe(inquest->trainer, &observer);
-    return RELUME_OK;
-}
-
-static relume_status equip(struct rlm_inquest *inquest, relume_error *error)
-{
-    relume_run *run = inquest->run;
-    RLM_TRY(open_networks(inquest, error));
-    RLM_TRY(make_sizes(inquest, error));
-    RLM_TRY(rlm_moment_init(&inquest->moment, &run->options.trainer, inquest->trainer, inquest->before,
-                            inquest->network, run->dataset, error));
-    RLM_TRY(rlm_strata_init(&inquest->strata, inquest->network, run->dataset, inquest->layers, error));
-    size_t batch = rlm_size_min(run->options.trainer.batch_size, run->dataset->train_samples);
-    RLM_TRY(rlm_causes_init(&inquest->causes, &inquest->strata, batch, error));
-    return rlm_pass_init(&inquest->pass, inquest->network, RLM_TRIED,
-                         RLM_PASS_GATES | RLM_PASS_ACTIVE | RLM_PASS_LIVE, error);
-}
-
-static void dismiss(struct rlm_inquest *inquest)
-{
-    rlm_pass_deinit(&inquest->pass);
-    rlm_causes_deinit(&inquest->causes);
-    rlm_strata_deinit(&inquest->strata);
-    rlm_moment_deinit(&inquest->moment);
-    rlm_history_close(&inquest->own_history);
-    relume_census_destroy(inquest->census);
-    relume_trainer_destroy(inquest->trainer);
-    relume_network_destroy(inquest->before);
-    relume_network_destroy(inquest->network);
-    for (size_t l = 0; inquest->sizes && l < inquest->layers; l++)
-        rlm_free(inquest->sizes[l].ratio);
-    rlm_free(inquest->sizes);
-    rlm_free(inquest->ratio);
-    rlm_free(inquest->dead);
-    rlm_free(inquest->spared);
-    rlm_free(inquest->list);
-    rlm_free(inquest->sample);
-}
-
-/* ---- births, and the end ---- */
-
-/* Lists the deaths of a layer: born dead at the beginning, or still dead at the end. */
-static size_t list_layer(struct rlm_inquest *inquest, size_t layer, bool births)
-{
-    size_t listed = 0;
-    for (size_t i = 0; i < inquest->targets; i++) {
-        relume_death *death = &inquest->target[i].death;
-        bool wanted = births ? death->kind == RELUME_BORN_DEAD : death->returned == 0;
-        if (death->layer == layer && wanted)
-            inquest->list[listed++] = death;
-    }
-    return listed;
-}
-
-/* Where a whole layer is dead, no gradient gets to it or below it, and to the layer above it goes nothing but
- * 0. What that layer makes of its biases can move, and with it all that is further up. */
-static struct rlm_standing standing_of(const struct rlm_inquest *inquest, bool end)
-{
-    const relume_run *run = inquest->run;
-    struct rlm_standing standing = {
-        .trainer = inquest->trainer, .options = &run->options.trainer, .data = run->dataset->name};
-    for (size_t l = 0; end && l + 1 < run->network->layer_count; l++)
-        if (run->layer[l].dead_at_end == run->network->layers[l].out_features)
-            standing.still = l + 2;
-    return standing;
-}
-
-static relume_status examine_births(struct rlm_inquest *inquest, relume_error *error)
-{
-    size_t births = 0;
-    for (size_t i = 0; i < inquest->targets; i++)
-        births += inquest->target[i].death.kind == RELUME_BORN_DEAD;
-    if (births == 0)
-        return RELUME_OK;
-    RLM_TRY(rlm_inquest_go(inquest, 0, error));
-    rlm_strata_move(&inquest->strata, inquest->network, inquest->network, 0);
-    struct rlm_standing standing = standing_of(inquest, false);
-    for (size_t layer = 0; layer < inquest->layers; layer++) {
-        size_t listed = list_layer(inquest, layer, true), returned = 0;
-        for (size_t i = 0; i < listed; i++) {
-            relume_death *death = inquest->list[i];
-            death->samples = inquest->run->dataset->train_samples;
-            death->layer_deaths = listed;
-            rlm_causes_birth(&inquest->causes, &inquest->strata, death);
-            ((struct rlm_target *)death)->state = RLM_FOUND;
-        }
-        for (size_t i = 0; i < listed; i++)
-            if (inquest->list[i]->returned != 0)
-                inquest->list[returned++] = inquest->list[i];
-        if (returned > 0)
-            rlm_prognosis_find(&inquest->causes, &inquest->strata, &standing, inquest->list, returned);
-    }
-    return RELUME_OK;
-}
-
-static relume_status foretell(struct rlm_inquest *inquest, relume_error *error)
-{
-    RLM_TRY(rlm_inquest_go(inquest, inquest->as_of, error));
-    rlm_strata_move(&inquest->strata, inquest->network, inquest->network, inquest->as_of);
-    struct rlm_standing standing = standing_of(inquest, true);
-    for (size_t layer = 0; layer < inquest->layers; layer++) {
-        size_t listed = list_layer(inquest, layer, false);
-        if (listed > 0)
-            rlm_prognosis_find(&inquest->causes, &inquest->strata, &standing, inquest->list, listed);
-    }
-    return RELUME_OK;
-}
+/* ---- a death beside the rest of the run ---- */
 
 /* Where each update stands among the sizes kept. */
-static void compare_with_run(struct rlm_inquest *inquest)
+static void compare_with_run(struct rlm_docket *docket)
 {
-    for (size_t i = 0; i < inquest->targets; i++) {
-        relume_death *death = &inquest->target[i].death;
-        const struct rlm_sizes *sizes = &inquest->sizes[death->layer];
-        size_t less = 0;
-        for (size_t s = 0; s < sizes->count; s++)
-            less += sizes->ratio[s] < (float)death->update_ratio; /* it may be one of them itself */
-        if (sizes->count > 0 && death->kind == RELUME_KILLED)
-            death->run_percentile = 100.0 * (double)less / (double)sizes->count;
+    for (size_t i = docket->births; i < docket->targets; i++) {
+        relume_death *death = &docket->target[i].death;
+        size_t less = 0, count = 0;
+        for (size_t part = 0; part < docket->stretches; part++) {
+            const struct rlm_sizes *sizes = &docket->stretch[part].sizes[death->layer];
+            for (size_t s = 0; s < sizes->count; s++)
+                less += sizes->ratio[s] < (float)death->update_ratio; /* it may be one of them itself */
+            count += sizes->count;
+        }
+        if (count > 0)
+            death->run_percentile = 100.0 * (double)less / (double)count;
     }
+}
+
+#define DRIFT_LEAST 10 /* updates */
+
+/* The last census that is far enough before a death, and whether the unit had been falling ever since. */
+static relume_status look_back(struct archive *archive, const relume_network *shape, relume_death *death,
+                               relume_error *error)
+{
+    uint64_t step;
+    if (death->step < DRIFT_LEAST)
+        return RELUME_OK;
+    RLM_TRY(rlm_history_get_census_step(archive->history, death->step - DRIFT_LEAST, &step, error));
+    if (step == UINT64_MAX)
+        return RELUME_OK;
+    if (!archive->census || archive->step != step) {
+        relume_census_options options;
+        relume_census_options_default(&options);
+        relume_census_destroy(archive->census);
+        archive->census = NULL;
+        RLM_TRY(rlm_history_get_census(archive->history, step, shape, &options, &archive->census, error));
+        archive->step = step;
+    }
+    relume_unit_account then = relume_census_get_layer(archive->census, death->layer).unit[death->unit];
+    double fall = (double)then.margin - (double)death->margin_after;
+    double last = (double)death->margin_before - (double)death->margin_after;
+    if (then.active == 0 || 10.0 * last >= fall)
+        return RELUME_OK;
+    death->drift = 1;
+    death->drift_from = step;
+    death->drift_margin = then.margin;
+    death->drift_fired = then.active;
+    return RELUME_OK;
 }
 
 /* ---- the whole ---- */
@@ -331,15 +244,14 @@ static int by_step(const void *a, const void *b)
     return (x->unit > y->unit) - (x->unit < y->unit);
 }
 
-static relume_status examine(struct rlm_inquest *inquest, relume_error *error)
+static relume_status examine(struct rlm_docket *docket, struct archive *archive, relume_error *error)
 {
-    RLM_TRY(relume_run_load_dataset(inquest->run, error));
-    RLM_TRY(equip(inquest, error));
-    RLM_TRY(examine_births(inquest, error));
-    RLM_TRY(rlm_inquest_replay(inquest, error));
-    RLM_TRY(foretell(inquest, error));
-    compare_with_run(inquest);
-    return inquest->options->episodes ? rlm_inquest_follow(inquest, error) : RELUME_OK;
+    RLM_TRY(relume_run_load_dataset(docket->run, error));
+    RLM_TRY(rlm_docket_clear(docket, error));
+    compare_with_run(docket);
+    for (size_t i = docket->births; i < docket->targets; i++)
+        RLM_TRY(look_back(archive, docket->run->network, &docket->target[i].death, error));
+    return RELUME_OK;
 }
 
 static void free_episodes(relume_death *death, size_t count)
@@ -348,26 +260,39 @@ static void free_episodes(relume_death *death, size_t count)
         rlm_free((void *)death[i].episode);
 }
 
-static relume_status report(struct rlm_inquest *inquest, relume_autopsy **autopsy, relume_error *error)
+static relume_status report(const struct rlm_docket *docket, relume_autopsy **autopsy, relume_error *error)
 {
-    const relume_allocator *allocator = &inquest->run->engine->allocator;
+    const relume_allocator *allocator = &docket->run->engine->allocator;
     relume_autopsy *made = rlm_alloc_zero(allocator, 1, sizeof *made);
-    relume_death *death = rlm_alloc(allocator, inquest->targets, sizeof *death);
+    relume_death *death = rlm_alloc(allocator, docket->targets, sizeof *death);
     if (!made || !death) {
         rlm_free(made);
         rlm_free(death);
-        for (size_t i = 0; i < inquest->targets; i++)
-            free_episodes(&inquest->target[i].death, 1);
-        return rlm_error_memory(error, inquest->targets * sizeof *death, "the deaths of a run");
+        return rlm_error_memory(error, docket->targets * sizeof *death, "the deaths of a run");
     }
-    for (size_t i = 0; i < inquest->targets; i++)
-        death[i] = inquest->target[i].death;
-    qsort(death, inquest->targets, sizeof *death, by_step);
+    for (size_t i = 0; i < docket->targets; i++)
+        death[i] = docket->target[i].death;
+    qsort(death, docket->targets, sizeof *death, by_step);
     made->death = death;
-    made->deaths = inquest->targets;
-    made->as_of = inquest->as_of;
-    made->steps_repeated = inquest->repeated;
+    made->deaths = docket->targets;
+    made->as_of = docket->as_of;
+    for (size_t i = 0; i < docket->stretches; i++)
+        made->steps_repeated += docket->stretch[i].repeated;
     *autopsy = made;
+    return RELUME_OK;
+}
+
+static relume_status hold(struct rlm_docket *docket, struct archive *archive, relume_autopsy **autopsy,
+                          relume_error *error)
+{
+    uint64_t temporary = 0;
+    RLM_TRY(archive_open(archive, docket->run, error));
+    RLM_TRY(find_moment(docket, archive->history, error));
+    RLM_TRY(plan(docket, &temporary, error));
+    if (docket->targets > 0)
+        RLM_TRY(examine(docket, archive, error));
+    RLM_TRY(report(docket, autopsy, error));
+    (*autopsy)->temporary = temporary;
     return RELUME_OK;
 }
 
@@ -376,27 +301,20 @@ relume_status relume_autopsy_hold(relume_run *run, const relume_autopsy_options 
 {
     double begun = rlm_clock_now();
     relume_autopsy_options defaults = {0};
-    struct rlm_inquest inquest = {.run = run, .options = options ? options : &defaults};
-    uint64_t temporary = 0;
+    struct rlm_docket docket = {.run = run, .options = options ? options : &defaults};
+    struct archive archive = {0};
     rlm_error_clear(error);
-    RLM_TRY(check_units(run, inquest.options, error));
-    RLM_TRY(relume_run_count(run, inquest.options->stop, error));
-    relume_status status = find_moment(&inquest, error);
+    RLM_TRY(check_units(run, docket.options, error));
+    RLM_TRY(relume_run_count(run, docket.options->stop, error));
+    relume_status status = hold(&docket, &archive, autopsy, error);
     if (status == RELUME_OK)
-        status = plan(&inquest, &temporary, error);
-    if (status == RELUME_OK && inquest.targets > 0)
-        status = examine(&inquest, error);
-    if (status == RELUME_OK)
-        status = report(&inquest, autopsy, error);
-    else
-        for (size_t i = 0; i < inquest.targets; i++)
-            free_episodes(&inquest.target[i].death, 1);
-    if (status == RELUME_OK) {
-        (*autopsy)->temporary = temporary;
         (*autopsy)->seconds = rlm_clock_now() - begun;
-    }
-    dismiss(&inquest);
-    rlm_free(inquest.target);
+    else
+        for (size_t i = 0; i < docket.targets; i++)
+            free_episodes(&docket.target[i].death, 1);
+    archive_close(&archive);
+    rlm_docket_deinit(&docket);
+    rlm_free(docket.target);
     return status;
 }
 

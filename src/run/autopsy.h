@@ -1,7 +1,10 @@
-/* The inside of an autopsy: what planning (autopsy.c), repeating (replay.c) and following units through every
- * update (episodes.c) share. */
+/* The inside of an autopsy: what planning (autopsy.c), dividing the work (docket.c), holding one inquest
+ * (inquest.c), repeating (replay.c) and following units through every update (episodes.c) share. */
 #ifndef RLM_RUN_AUTOPSY_H
 #define RLM_RUN_AUTOPSY_H
+
+#include <pthread.h>
+#include <stdatomic.h>
 
 #include "autopsy/prognosis.h"
 #include "run/run.h"
@@ -29,39 +32,94 @@ struct rlm_hint {
     bool fires;
 };
 
+#define RLM_SIZES_EVERY 16 /* updates between those whose sizes are kept */
+
 /* Update sizes of a layer's units at some of the steps repeated. */
 struct rlm_sizes {
     float *ratio;
     size_t count, capacity;
 };
 
-struct rlm_inquest {
+/* A part of the run that can be repeated without the others: from a checkpoint to the last death that may lie
+ * behind it. No two have an update in common, so that what is repeated in all does not depend on how many are
+ * repeated at once. */
+struct rlm_stretch {
+    uint64_t begin, end;     /* updates done at the checkpoint, and at the end at most */
+    bool births, ends;       /* it has the initial weights to look at; those of the end */
+    size_t first, last;      /* of the targets: those sought in it */
+    struct rlm_sizes *sizes; /* [layers] */
+    uint64_t repeated;
+};
+
+/* What is to be found out, and by how many at once. The targets of a stretch, and the stretch, belong to the
+ * inquest that has taken it; all else stays as it is while inquests are held. */
+struct rlm_docket {
     relume_run *run;
     const relume_autopsy_options *options;
-    struct rlm_target *target; /* [targets], by `after` */
-    size_t targets, layers;    /* hidden layers that matter */
+    struct rlm_target *target; /* [targets]: units born dead, then the others by `after` */
+    size_t targets, births;
+    size_t layers; /* hidden layers that matter */
+    uint64_t as_of;
+    uint64_t *checkpoint; /* [checkpoints]: those there are, ascending */
+    size_t checkpoints;
+    struct rlm_ground ground;
+    struct rlm_stretch *stretch; /* [stretches], by `begin` */
+    size_t stretches;
+    struct rlm_stretch **order; /* [stretches]: as they are to be taken */
+
+    atomic_size_t taken;  /* of `order` */
+    pthread_mutex_t lock; /* of the run's paths, and of what follows */
+    relume_status status; /* of the first inquest that failed */
+    relume_error error;
+    atomic_bool halted; /* one has: the others need not go on */
+    atomic_uint_least64_t done;
+    uint64_t total; /* updates: for progress */
+};
+
+/* Divides the work and does it, a stretch at a time or several side by side, each in a thread of its own. */
+relume_status rlm_docket_clear(struct rlm_docket *docket, relume_error *error);
+/* A zeroed struct is fine; the targets are the caller's. */
+void rlm_docket_deinit(struct rlm_docket *docket);
+
+/* The last checkpoint up to `step`. */
+relume_status rlm_docket_checkpoint(const struct rlm_docket *docket, uint64_t step, uint64_t *found,
+                                    relume_error *error);
+
+/* Who repeats stretches, one after the other, with an engine of its own. */
+struct rlm_inquest {
+    struct rlm_docket *docket;
+    struct rlm_stretch *stretch; /* the one under way */
+    struct rlm_target *target;   /* [targets]: those looked at now */
+    size_t targets, layers;
     relume_network *network, *before;
     relume_trainer *trainer;
     struct rlm_moment moment;
     struct rlm_strata strata;
     struct rlm_causes causes;
-    struct rlm_pass pass; /* for hints */
-    uint8_t *spared;      /* [units of the first layer]: 1: left out of it */
-    struct rlm_history *history, own_history;
-    relume_census *census; /* the last one looked up, of census_step */
-    uint64_t census_step;
-    struct rlm_sizes *sizes; /* [layers] */
-    double *ratio;           /* [widest layer] */
-    uint8_t *dead;           /* [widest layer] */
-    relume_death **list;     /* [targets] */
-    uint32_t *sample;        /* [RLM_TRIED] */
-    struct rlm_batch batch;  /* of the update under way */
-    bool placed;             /* trainer and network stand at a step of the run */
-    uint64_t as_of, repeated;
+    struct rlm_pass pass;   /* for hints */
+    uint8_t *spared;        /* [units of the first layer]: 1: left out of it */
+    double *ratio;          /* [widest layer] */
+    uint8_t *dead;          /* [widest layer] */
+    relume_death **list;    /* [targets of the docket] */
+    uint32_t *sample;       /* [RLM_TRIED] */
+    struct rlm_batch batch; /* of the update under way */
+    bool placed;            /* trainer and network stand at a step of the run */
+    bool tells;             /* it works in the caller's thread, and may tell of progress */
 };
 
+/* For the stretches of a docket, by the threads of `engine`. `inquest` does not move after that. NO_MEMORY,
+ * and what loading a network gives. */
+relume_status rlm_inquest_init(struct rlm_inquest *inquest, struct rlm_docket *docket, relume_engine *engine,
+                               relume_error *error);
+/* A zeroed struct is fine. */
+void rlm_inquest_deinit(struct rlm_inquest *inquest);
+
+/* Finds out what the stretch has to tell. */
+relume_status rlm_inquest_examine(struct rlm_inquest *inquest, struct rlm_stretch *stretch,
+                                  relume_error *error);
+
 /* Puts network and trainer where the run was after `step` updates: from where they are, or from the nearest
- * checkpoint. Calls moved(user) after every update on the way, when there is one. */
+ * checkpoint. */
 relume_status rlm_inquest_go(struct rlm_inquest *inquest, uint64_t step, relume_error *error);
 /* One update, counted and told. INTERRUPTED. */
 relume_status rlm_inquest_step(struct rlm_inquest *inquest, relume_error *error);
@@ -69,7 +127,7 @@ relume_status rlm_inquest_step(struct rlm_inquest *inquest, relume_error *error)
 /* The trainer's observer: the gates of a batch are hints. */
 void rlm_inquest_observe(void *user, const struct rlm_step_view *view);
 
-/* Finds every death sought, with its cause; those that were not the end get their prognosis. */
+/* Finds every death of the targets, with its cause; those that were not the end get their prognosis. */
 relume_status rlm_inquest_replay(struct rlm_inquest *inquest, relume_error *error);
 
 /* Follows the units of the deaths from the first update to the last, and gives each its episodes; by

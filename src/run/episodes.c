@@ -61,7 +61,7 @@ static relume_status enter(struct following *f, struct followed *unit, bool dead
     if (unit->count == unit->capacity) {
         size_t capacity = 2 * unit->capacity + 4;
         relume_episode *more =
-            rlm_realloc(&f->inquest->run->engine->allocator, unit->episode, capacity, sizeof *more);
+            rlm_realloc(&f->inquest->docket->run->engine->allocator, unit->episode, capacity, sizeof *more);
         if (!more)
             return rlm_error_memory(error, capacity * sizeof *more, "the episodes of a unit");
         unit->episode = more;
@@ -106,7 +106,7 @@ static void remember_row(const struct following *f, struct followed *unit)
 static relume_status count_layer(struct following *f, size_t layer, uint64_t step, relume_error *error)
 {
     struct rlm_causes *causes = &f->inquest->causes;
-    size_t at = 0, samples = f->inquest->run->dataset->train_samples;
+    size_t at = 0, samples = f->inquest->docket->run->dataset->train_samples;
     for (;;) {
         struct followed *some[RLM_CAUSE_COUNTED];
         size_t count = 0;
@@ -146,7 +146,7 @@ static relume_status follow(struct following *f, relume_error *error)
 {
     RLM_TRY(rlm_inquest_go(f->inquest, 0, error));
     RLM_TRY(settle_step(f, 0, error));
-    for (uint64_t step = 1; step <= f->inquest->as_of; step++) {
+    for (uint64_t step = 1; step <= f->inquest->docket->as_of; step++) {
         RLM_TRY(rlm_inquest_step(f->inquest, error));
         RLM_TRY(settle_step(f, step, error));
     }
@@ -166,7 +166,7 @@ static struct followed *find(const struct following *f, const relume_death *deat
 static relume_status take_units(struct following *f, relume_error *error)
 {
     struct rlm_inquest *inquest = f->inquest;
-    const relume_allocator *allocator = &inquest->run->engine->allocator;
+    const relume_allocator *allocator = &inquest->docket->run->engine->allocator;
     f->unit = rlm_alloc_zero(allocator, inquest->targets, sizeof *f->unit);
     f->hint = rlm_alloc(allocator, inquest->targets, sizeof *f->hint);
     bool whole = f->unit && f->hint;
@@ -190,7 +190,8 @@ static relume_status hand_out(const struct following *f, relume_error *error)
     for (size_t i = 0; i < f->inquest->targets; i++) {
         relume_death *death = &f->inquest->target[i].death;
         const struct followed *unit = find(f, death);
-        relume_episode *copy = rlm_alloc(&f->inquest->run->engine->allocator, unit->count, sizeof *copy);
+        relume_episode *copy =
+            rlm_alloc(&f->inquest->docket->run->engine->allocator, unit->count, sizeof *copy);
         if (!copy)
             return rlm_error_memory(error, unit->count * sizeof *copy, "the episodes of a unit");
         if (unit->count > 0)
@@ -204,6 +205,8 @@ static relume_status hand_out(const struct following *f, relume_error *error)
 relume_status rlm_inquest_follow(struct rlm_inquest *inquest, relume_error *error)
 {
     struct following f = {.inquest = inquest};
+    inquest->target = inquest->docket->target;
+    inquest->targets = inquest->docket->targets;
     relume_status status = take_units(&f, error);
     if (status == RELUME_OK)
         status = follow(&f, error);

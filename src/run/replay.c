@@ -12,7 +12,6 @@
 #include "base/error.h"
 #include "run/autopsy.h"
 
-#define SIZES_EVERY 16 /* updates between those whose sizes are kept */
 #define HINTS_A_STEP 4
 #define HINTS_BEFORE 512 /* updates before the last firing from which on openers are noted */
 
@@ -27,7 +26,13 @@ static void spare_dead(struct rlm_inquest *inquest)
 
 static relume_status load(struct rlm_inquest *inquest, uint64_t step, relume_error *error)
 {
-    RLM_TRY(rlm_run_load_checkpoint(inquest->run, step, inquest->network, inquest->trainer, NULL, error));
+    struct rlm_docket *docket = inquest->docket;
+    (void)pthread_mutex_lock(&docket->lock);
+    relume_status status =
+        rlm_run_load_checkpoint(docket->run, step, inquest->network, inquest->trainer, NULL, error);
+    (void)pthread_mutex_unlock(&docket->lock);
+    if (status != RELUME_OK)
+        return status;
     inquest->placed = true;
     spare_dead(inquest);
     return RELUME_OK;
@@ -36,7 +41,7 @@ static relume_status load(struct rlm_inquest *inquest, uint64_t step, relume_err
 static void keep_sizes(struct rlm_inquest *inquest)
 {
     for (size_t l = 0; l < inquest->layers; l++) {
-        struct rlm_sizes *sizes = &inquest->sizes[l];
+        struct rlm_sizes *sizes = &inquest->stretch->sizes[l];
         size_t units = inquest->network->layers[l].out_features;
         if (sizes->count + units > sizes->capacity)
             continue;
@@ -46,29 +51,44 @@ static void keep_sizes(struct rlm_inquest *inquest)
     }
 }
 
+/* The caller's flag may be set in any of the caller's threads, or by a signal, while those of a crew look. */
+static bool is_stopped(const struct rlm_docket *docket)
+{
+    const volatile int *stop = docket->options->stop;
+    return (stop && __atomic_load_n(stop, __ATOMIC_RELAXED) != 0) || atomic_load(&docket->halted);
+}
+
+/* One update more is done, of all that are to be repeated. */
+static relume_status tell(struct rlm_inquest *inquest, uint64_t step, relume_error *error)
+{
+    struct rlm_docket *docket = inquest->docket;
+    const relume_autopsy_options *options = docket->options;
+    uint64_t done = atomic_fetch_add(&docket->done, 1) + 1;
+    inquest->stretch->repeated++;
+    if (inquest->tells && options->progress)
+        options->progress(options->user, done, docket->total);
+    if (is_stopped(docket))
+        return rlm_error_set(error, RELUME_INTERRUPTED, "stopped at step %" PRIu64 " of the run", step);
+    return RELUME_OK;
+}
+
 relume_status rlm_inquest_step(struct rlm_inquest *inquest, relume_error *error)
 {
-    const relume_autopsy_options *options = inquest->options;
     uint64_t step = rlm_trainer_get_state(inquest->trainer).step + 1;
-    bool sized = step % SIZES_EVERY == 0;
+    bool sized = step % RLM_SIZES_EVERY == 0;
     if (sized && inquest->moment.step != step)
         rlm_moment_keep(&inquest->moment);
     inquest->batch = rlm_trainer_get_batch(inquest->trainer);
     RLM_TRY(relume_trainer_step(inquest->trainer, error));
-    inquest->repeated++;
     if (sized)
         keep_sizes(inquest);
-    if (options->progress)
-        options->progress(options->user, step, inquest->as_of);
-    if (options->stop && *options->stop)
-        return rlm_error_set(error, RELUME_INTERRUPTED, "stopped at step %" PRIu64 " of the run", step);
-    return RELUME_OK;
+    return tell(inquest, step, error);
 }
 
 relume_status rlm_inquest_go(struct rlm_inquest *inquest, uint64_t step, relume_error *error)
 {
     uint64_t checkpoint, at = rlm_trainer_get_state(inquest->trainer).step;
-    RLM_TRY(rlm_run_find_checkpoint(inquest->run, step, &checkpoint, error));
+    RLM_TRY(rlm_docket_checkpoint(inquest->docket, step, &checkpoint, error));
     if (!inquest->placed || at > step || checkpoint > at)
         RLM_TRY(load(inquest, checkpoint, error));
     inquest->moment.step = 0;
@@ -136,7 +156,8 @@ relume_status rlm_inquest_try(struct rlm_inquest *inquest, struct rlm_hint *hint
         spare_tried(inquest);
     for (size_t done = 0; done < count;) {
         size_t some = count - done < inquest->pass.capacity ? count - done : inquest->pass.capacity;
-        struct rlm_batch batch = {.dataset = inquest->run->dataset, .index = inquest->sample, .count = some};
+        struct rlm_batch batch = {
+            .dataset = inquest->docket->run->dataset, .index = inquest->sample, .count = some};
         struct rlm_fault fault;
         for (size_t i = 0; i < some; i++)
             inquest->sample[i] = (uint32_t)hint[done + i].sample;
@@ -225,7 +246,7 @@ static void enter_dead(struct rlm_inquest *inquest, relume_death *death, const s
 {
     if (death->layer == 0)
         rlm_strata_note_dead(&inquest->strata, inquest->network, death->unit, tally->margin);
-    death->samples = inquest->run->dataset->train_samples;
+    death->samples = inquest->docket->run->dataset->train_samples;
     death->margin_after = death->after = tally->margin;
     death->sample = tally->nearest;
 }
@@ -399,38 +420,6 @@ static relume_status list_doubtful(struct rlm_inquest *inquest, size_t layer, si
 
 /* ---- what a death is told by ---- */
 
-#define DRIFT_LEAST 10 /* updates */
-
-/* The last census that is far enough before a death, and whether the unit had been falling ever since. */
-static relume_status look_back(struct rlm_inquest *inquest, relume_death *death, relume_error *error)
-{
-    uint64_t step;
-    if (death->step < DRIFT_LEAST)
-        return RELUME_OK;
-    RLM_TRY(rlm_history_get_census_step(inquest->history, death->step - DRIFT_LEAST, &step, error));
-    if (step == UINT64_MAX)
-        return RELUME_OK;
-    if (!inquest->census || inquest->census_step != step) {
-        relume_census_options options;
-        relume_census_options_default(&options);
-        relume_census_destroy(inquest->census);
-        inquest->census = NULL;
-        RLM_TRY(rlm_history_get_census(inquest->history, step, inquest->network, &options, &inquest->census,
-                                       error));
-        inquest->census_step = step;
-    }
-    relume_unit_account then = relume_census_get_layer(inquest->census, death->layer).unit[death->unit];
-    double fall = (double)then.margin - (double)death->margin_after;
-    double last = (double)death->margin_before - (double)death->margin_after;
-    if (then.active == 0 || 10.0 * last >= fall)
-        return RELUME_OK;
-    death->drift = 1;
-    death->drift_from = step;
-    death->drift_margin = then.margin;
-    death->drift_fired = then.active;
-    return RELUME_OK;
-}
-
 static void compare_sizes(struct rlm_inquest *inquest, size_t dead)
 {
     size_t layer = inquest->list[0]->layer, units = inquest->network->layers[layer].out_features;
@@ -458,14 +447,12 @@ static relume_status enter_deaths(struct rlm_inquest *inquest, size_t dead, relu
     RLM_TRY(rlm_causes_find(&inquest->causes, moment, &inquest->strata, list, dead, error));
     compare_sizes(inquest, dead);
     size_t returned = 0;
-    for (size_t i = 0; i < dead; i++) {
-        RLM_TRY(look_back(inquest, list[i], error));
+    for (size_t i = 0; i < dead; i++)
         if (list[i]->returned != 0)
             list[returned++] = list[i];
-    }
     struct rlm_standing standing = {.trainer = inquest->trainer,
-                                    .options = &inquest->run->options.trainer,
-                                    .data = inquest->run->dataset->name};
+                                    .options = &inquest->docket->run->options.trainer,
+                                    .data = inquest->docket->run->dataset->name};
     if (returned > 0)
         rlm_prognosis_find(&inquest->causes, &inquest->strata, &standing, list, returned);
     return RELUME_OK;
@@ -479,7 +466,7 @@ static relume_status contradiction(const struct rlm_inquest *inquest, const stru
     return rlm_error_set(error, RELUME_BAD_FORMAT,
                          "%s: the history has h%zu.%zu dead after step %" PRIu64
                          ", repeating the run from its checkpoints has it alive: they are not of one run",
-                         inquest->run->paths.folder, target->death.layer + 1, target->death.unit,
+                         inquest->docket->run->paths.folder, target->death.layer + 1, target->death.unit,
                          target->until);
 }
 

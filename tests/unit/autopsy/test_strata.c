@@ -21,6 +21,7 @@
 struct wander {
     relume_dataset *dataset;
     relume_network *before, *after;
+    struct rlm_ground ground;
     struct rlm_strata strata;
     struct rlm_rng rng;
     uint64_t draws;
@@ -213,7 +214,7 @@ static void check_work(const struct wander *w, bool is_bytes, bool uniform)
     const struct rlm_inputs *data = &w->strata.layer[0].inputs[0];
     assert_true(w->shut > 1000 && w->some > MOVES / 4 && w->passed_over > 0);
     assert_true((data->widen != NULL) == (is_bytes && uniform && rlm_widen_find(level) != NULL));
-    bool sketched = w->strata.ceilings.sums.sketch.dots != NULL;
+    bool sketched = w->ground.sums.sketch.dots != NULL;
     assert_true(sketched == (is_bytes && rlm_dots_find(level) != NULL));
     assert_true(sketched ? w->below > 1000 : w->below == 0);
 }
@@ -226,7 +227,8 @@ static void wander_about(relume_engine *engine, relume_dataset *dataset, uint64_
     w.after = network_for(engine, dataset, seed);
     for (size_t u = 0; u < UNITS; u++)
         w.after->layers[0].bias[u] = -0.1f * (float)u; /* from lively ones to dead ones */
-    assert_ok(rlm_strata_init(&w.strata, w.after, w.dataset, 2, &error), error);
+    assert_ok(rlm_ground_init(&w.ground, w.after, w.dataset, &error), error);
+    assert_ok(rlm_strata_init(&w.strata, w.after, &w.ground, 2, &error), error);
     const struct rlm_inputs *data = &w.strata.layer[0].inputs[0];
     assert_ok(rlm_sieve_init(&w.sieve, &w.strata.ceilings, UNITS, &error), error);
     assert_ok(rlm_variants_init(&w.all, data, UNITS, &error), error);
@@ -251,6 +253,7 @@ static void wander_about(relume_engine *engine, relume_dataset *dataset, uint64_
     rlm_variants_deinit(&w.sieved);
     rlm_sieve_deinit(&w.sieve);
     rlm_strata_deinit(&w.strata);
+    rlm_ground_deinit(&w.ground);
     relume_network_destroy(w.before);
     relume_network_destroy(w.after);
     relume_dataset_destroy(w.dataset);
