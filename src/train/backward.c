@@ -77,6 +77,8 @@ void rlm_backward_deinit(struct rlm_backward *backward)
 
 struct weights_region {
     const struct rlm_kernels *kernels;
+    const struct rlm_layer *layer;
+    const struct rlm_condensed *condensed; /* what the arguments are of; NULL: the whole layer */
     struct rlm_backward_weights arguments;
     struct rlm_copies copies; /* of x_features */
     size_t first;             /* of rlm_stride_task */
@@ -88,6 +90,9 @@ static void weights_range(void *context, size_t begin, size_t end)
     struct rlm_backward_weights arguments = region->arguments;
     arguments.x_features += rlm_copies_at(region->copies, region->first + begin, arguments.out_features);
     region->kernels->backward_weights(&arguments, region->first + begin, region->first + end);
+    if (region->condensed)
+        rlm_condensed_hand_over(region->condensed, region->layer, arguments.units, region->first + begin,
+                                region->first + end);
 }
 
 /* The updates of `arguments`, all of them. */
@@ -210,7 +215,7 @@ static void silent_weights(const struct rlm_backward *backward, const struct rlm
     region->arguments.out_features = count;
     /* an element's update costs some eight multiply-adds: it is read and written from far away */
     if (count > 0)
-        weights_update(backward, pass, index, region, count * layer->in_features * 8);
+        weights_update(backward, pass, index, region, count * region->arguments.in_features * 8);
 }
 
 /* Where at most half of the inputs are live, dW takes their columns alone: the gradient of a weight whose
@@ -222,6 +227,36 @@ static const uint32_t *features_list(const struct rlm_pass *pass, const struct r
     return pays ? below->live : NULL;
 }
 
+/* The second layer while it is condensed; NULL: it is not, or it is another. */
+static const struct rlm_condensed *condensed_at(const struct rlm_backward *backward, size_t index)
+{
+    bool is = index == 1 && backward->condensed && backward->condensed->count > 0;
+    return is ? backward->condensed : NULL;
+}
+
+struct rlm_sleep_place rlm_backward_place(const struct rlm_backward *backward, const relume_network *network,
+                                          size_t layer, uint64_t step)
+{
+    const struct rlm_condensed *condensed = condensed_at(backward, layer);
+    struct rlm_sleep_place place = rlm_sleep_place_of(network, layer, &backward->layer[layer], step);
+    return condensed ? rlm_condensed_place(condensed, &place) : place;
+}
+
+/* The same work on fewer inputs. */
+static void put_condensed(const struct rlm_pass *pass, const struct rlm_condensed *condensed,
+                          struct weights_region *region)
+{
+    struct rlm_backward_weights *arguments = &region->arguments;
+    region->condensed = condensed;
+    arguments->in_features = arguments->feature_count = condensed->count;
+    arguments->features = NULL;
+    arguments->x_features = rlm_pass_features(pass, 1, condensed->live, condensed->count);
+    arguments->stride = condensed->stride;
+    arguments->weight = condensed->weight;
+    arguments->weight_s1 = condensed->s1;
+    arguments->weight_s2 = condensed->s2;
+}
+
 static void layer_weights(const struct rlm_backward *backward, const struct rlm_pass *pass, size_t index,
                           float *dz)
 {
@@ -230,19 +265,21 @@ static void layer_weights(const struct rlm_backward *backward, const struct rlm_
     const struct rlm_pass_layer *kept = &pass->layer[index];
     const struct rlm_pass_layer *below = index > 0 ? kept - 1 : NULL;
     const struct rlm_layer_update *update = &backward->layer[index];
-    const uint32_t *features = below ? features_list(pass, below, layer->in_features) : NULL;
-    size_t columns = features ? below->live_count : layer->in_features;
+    const struct rlm_condensed *condensed = condensed_at(backward, index);
+    const uint32_t *features = below && !condensed ? features_list(pass, below, layer->in_features) : NULL;
+    size_t columns = features ? below->live_count : condensed ? condensed->count : layer->in_features;
     struct rlm_sleep *sleep = sleep_of(backward, index);
     struct rows rows = rows_of(backward, pass, index, dz);
     struct rlm_terms terms;
     bool few = kept->live && !below && rlm_terms_weights(pass, &terms);
     struct weights_region region = {
         .kernels = network->kernels,
+        .layer = layer,
         .arguments = {.batch = pass->batch,
                       .in_features = layer->in_features,
                       .out_features = rows.count,
                       .dz = dz,
-                      .x_features = rlm_pass_features(pass, index, features, columns),
+                      .x_features = condensed ? NULL : rlm_pass_features(pass, index, features, columns),
                       .features = features,
                       .feature_count = columns,
                       .terms = few ? &terms : NULL,
@@ -264,8 +301,10 @@ static void layer_weights(const struct rlm_backward *backward, const struct rlm_
                       .rest = backward->rest},
         .copies = below ? (struct rlm_copies){1, 0} : pass->copies,
     };
-    struct rlm_sleep_place place = {network, index, update, backward->step};
+    if (condensed)
+        put_condensed(pass, condensed, &region);
     if (sleep) {
+        struct rlm_sleep_place place = rlm_backward_place(backward, network, index, backward->step);
         rlm_sleep_wake(sleep, &place, rows.units, rows.count);
         memset(sleep->motion, RLM_MOTION_MOVED, sleep->units);
     }

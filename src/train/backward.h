@@ -11,6 +11,7 @@
 #define RLM_TRAIN_BACKWARD_H
 
 #include "network/forward.h"
+#include "train/condense.h"
 #include "train/sleep.h"
 #include "train/stride.h"
 
@@ -23,13 +24,14 @@ struct rlm_layer_update {
 };
 
 struct rlm_backward {
-    float *dlogits;                 /* sample panels [batch, outputs]: the loss writes them here */
-    enum rlm_faint faint;           /* and tells this of them */
-    struct rlm_layer_update *layer; /* [layers], set by the caller */
-    struct rlm_sleep *sleep;        /* [layers]: units that need no update; NULL: all do. The caller's */
-    struct rlm_rest_bound rest;     /* for RLM_MOTION_ENDED */
-    uint64_t step;                  /* updates done before this one, set by the caller */
-    struct rlm_stride *stride;      /* measures the updates; NULL: nobody does. The caller's */
+    float *dlogits;                  /* sample panels [batch, outputs]: the loss writes them here */
+    enum rlm_faint faint;            /* and tells this of them */
+    struct rlm_layer_update *layer;  /* [layers], set by the caller */
+    struct rlm_sleep *sleep;         /* [layers]: units that need no update; NULL: all do. The caller's */
+    struct rlm_condensed *condensed; /* of the second layer; NULL: it never is. The caller's */
+    struct rlm_rest_bound rest;      /* for RLM_MOTION_ENDED */
+    uint64_t step;                   /* updates done before this one, set by the caller */
+    struct rlm_stride *stride;       /* measures the updates; NULL: nobody does. The caller's */
     /* private */
     uint32_t *awake, *apart; /* [units of the widest layer] */
     float **dz; /* [layers]: sample panels [batch, outputs of the layer], in part in the pass' buffers */
@@ -44,6 +46,10 @@ void rlm_backward_deinit(struct rlm_backward *backward);
 
 /* Whether a gradient of +0 changes nothing, as under plain SGD: w + (−lr · 0) = w, to the bit. */
 bool rlm_update_is_still(const struct rlm_update *update);
+
+/* Where the states of a layer's weights are, after `step` updates. */
+struct rlm_sleep_place rlm_backward_place(const struct rlm_backward *backward, const relume_network *network,
+                                          size_t layer, uint64_t step);
 
 /* Goes back over the batch `pass` has just run. Overwrites dlogits. Allocates nothing. */
 void rlm_backward_run(struct rlm_backward *backward, const struct rlm_pass *pass);

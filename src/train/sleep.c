@@ -58,74 +58,76 @@ static void decay_range(void *context, size_t begin, size_t end)
     region->kernels->decay(&region->arguments, begin, end);
 }
 
-/* Units about to catch up. */
-struct latecomers {
-    struct rlm_sleep *sleep;
-    uint64_t step;
-    size_t count;
-    size_t missed; /* updates, of all of them */
-};
-
-static void latecomers_add(struct latecomers *late, size_t unit)
+struct rlm_sleep_place rlm_sleep_place_of(const relume_network *network, size_t layer,
+                                          const struct rlm_layer_update *update, uint64_t step)
 {
-    struct rlm_sleep *sleep = late->sleep;
-    uint64_t missed = late->step - sleep->slept[unit];
-    if (missed == 0)
-        return;
-    sleep->late[late->count] = (uint32_t)unit;
-    sleep->missed[late->count++] = missed;
-    late->missed += (size_t)missed;
+    const struct rlm_layer *shape = &network->layers[layer];
+    return (struct rlm_sleep_place){.network = network,
+                                    .update = update,
+                                    .columns = shape->in_features,
+                                    .stride = shape->stride,
+                                    .s1 = update->weight_s1,
+                                    .s2 = update->weight_s2,
+                                    .step = step};
+}
+
+void rlm_latecomers_add(struct rlm_latecomers *late, size_t unit, uint64_t by)
+{
+    late->unit[late->count] = (uint32_t)unit;
+    late->by[late->count++] = by;
+    late->missed += (size_t)by;
 }
 
 /* One of their states, a matrix or, of one column, a vector; NULL: the optimizer has none such. */
-static void decay_state(const struct latecomers *late, const relume_network *network, float *state,
+static void decay_state(const struct rlm_latecomers *late, const relume_network *network, float *state,
                         size_t columns, size_t stride, float keep)
 {
-    struct decay_region region = {network->kernels,
-                                  {columns, stride, late->sleep->late, late->sleep->missed, keep, state}};
+    struct decay_region region = {network->kernels, {columns, stride, late->unit, late->by, keep, state}};
     if (state)
         rlm_range_run(network->engine->pool, late->count, late->missed * columns, decay_range, &region);
 }
 
-static void latecomers_catch_up(const struct latecomers *late, const struct rlm_sleep_place *place)
+void rlm_latecomers_catch_up(const struct rlm_latecomers *late, const struct rlm_sleep_place *place,
+                             bool biases)
 {
-    const struct rlm_layer *layer = &place->network->layers[place->layer];
     const struct rlm_layer_update *update = place->update;
     bool adam = update->weight.kind == RLM_UPDATE_ADAM || update->weight.kind == RLM_UPDATE_ADAMW;
     float keep = adam ? update->weight.beta1 : update->weight.momentum, keep2 = update->weight.beta2;
     if (late->count == 0)
         return;
-    decay_state(late, place->network, update->weight_s1, layer->in_features, layer->stride, keep);
-    decay_state(late, place->network, update->bias_s1, 1, 1, keep);
-    decay_state(late, place->network, update->weight_s2, layer->in_features, layer->stride, keep2);
-    decay_state(late, place->network, update->bias_s2, 1, 1, keep2);
+    decay_state(late, place->network, place->s1, place->columns, place->stride, keep);
+    decay_state(late, place->network, place->s2, place->columns, place->stride, keep2);
+    decay_state(late, place->network, biases ? update->bias_s1 : NULL, 1, 1, keep);
+    decay_state(late, place->network, biases ? update->bias_s2 : NULL, 1, 1, keep2);
 }
 
 void rlm_sleep_wake(struct rlm_sleep *sleep, const struct rlm_sleep_place *place, const uint32_t *units,
                     size_t count)
 {
-    struct latecomers late = {sleep, place->step, 0, 0};
+    struct rlm_latecomers late = {sleep->late, sleep->missed, 0, 0};
     if (sleep->sleepers == 0)
         return;
     for (size_t i = 0; i < (units ? count : sleep->units); i++) {
         size_t n = units ? units[i] : i;
         if (sleep->slept[n] == 0)
             continue;
-        latecomers_add(&late, n);
+        if (sleep->slept[n] < place->step)
+            rlm_latecomers_add(&late, n, place->step - sleep->slept[n]);
         sleep->slept[n] = 0;
         sleep->sleepers--;
     }
-    latecomers_catch_up(&late, place);
+    rlm_latecomers_catch_up(&late, place, true);
 }
 
 void rlm_sleep_settle(struct rlm_sleep *sleep, const struct rlm_sleep_place *place, const uint8_t *wanted)
 {
-    struct latecomers late = {sleep, place->step, 0, 0};
+    struct rlm_latecomers late = {sleep->late, sleep->missed, 0, 0};
     for (size_t n = 0; sleep->sleepers > 0 && n < sleep->units; n++) {
         if (sleep->slept[n] == 0 || (wanted && !wanted[n]))
             continue;
-        latecomers_add(&late, n);
+        if (sleep->slept[n] < place->step)
+            rlm_latecomers_add(&late, n, place->step - sleep->slept[n]);
         sleep->slept[n] = place->step;
     }
-    latecomers_catch_up(&late, place);
+    rlm_latecomers_catch_up(&late, place, true);
 }

@@ -41,11 +41,26 @@ void rlm_sleep_note(struct rlm_sleep *sleep, const uint32_t *active, uint64_t st
 
 /* Where states are brought up to date. */
 struct rlm_sleep_place {
-    const relume_network *network;
-    size_t layer;
-    const struct rlm_layer_update *update; /* has the layer's states, and the coefficients of the last step */
+    const relume_network *network;         /* whose threads do it */
+    const struct rlm_layer_update *update; /* has the biases' states, and the coefficients of the last step */
+    size_t columns, stride;                /* of the weights' states: */
+    float *s1, *s2;                        /* [units, stride]; NULL: the optimizer has none such */
     uint64_t step;                         /* updates done so far */
 };
+/* All states of a layer, as the update holds them. */
+struct rlm_sleep_place rlm_sleep_place_of(const relume_network *network, size_t layer,
+                                          const struct rlm_layer_update *update, uint64_t step);
+
+/* Units whose states are about to catch up. */
+struct rlm_latecomers {
+    uint32_t *unit;
+    uint64_t *by; /* how many updates each is late */
+    size_t count;
+    size_t missed; /* updates, of all of them */
+};
+void rlm_latecomers_add(struct rlm_latecomers *late, size_t unit, uint64_t by);
+void rlm_latecomers_catch_up(const struct rlm_latecomers *late, const struct rlm_sleep_place *place,
+                             bool biases);
 
 /* Whether no sample has opened the unit for so many updates that it may be asleep before it fires again. */
 bool rlm_sleep_is_silent(const struct rlm_sleep *sleep, size_t unit, uint64_t step);

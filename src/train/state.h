@@ -31,6 +31,7 @@ struct relume_trainer {
     struct rlm_rest rest;    /* no units with options.dense */
     struct rlm_proof proof;  /* of the same units, where their death can be proved ahead of time */
     struct rlm_sleep *sleep; /* [layers]: no units with options.dense, or where nobody could ever sleep */
+    struct rlm_condensed condensed; /* no units, likewise, or where there is no second hidden layer */
     size_t slot_count;
     struct rlm_slot *slots;         /* [layers][slot_count] */
     struct rlm_gradient *gradients; /* [layers] with clip_norm, else NULL */

@@ -280,6 +280,21 @@ static void proof_look(relume_trainer *trainer)
     trainer->step_seconds += rlm_clock_now() - begin;
 }
 
+static void condense_look(relume_trainer *trainer)
+{
+    if (!rlm_condensed_is_due(&trainer->condensed, &trainer->sleep[0], trainer->step))
+        return;
+    struct rlm_condense_view view = {
+        .place = rlm_sleep_place_of(trainer->network, 1, &trainer->backward.layer[1], trainer->step),
+        .rest = &trainer->rest,
+        .first = &trainer->sleep[0],
+        .second = &trainer->sleep[1],
+        .bound = trainer->backward.rest};
+    double begin = rlm_clock_now();
+    rlm_condensed_look(&trainer->condensed, &view);
+    trainer->step_seconds += rlm_clock_now() - begin;
+}
+
 static void observer_tell(const relume_trainer *trainer, const struct moment *now, size_t batch)
 {
     if (!trainer->observer.stepped)
@@ -365,6 +380,7 @@ relume_status relume_trainer_step(relume_trainer *trainer, relume_error *error)
     observer_tell(trainer, &now, batch.count);
     rest_note(trainer, &now);
     proof_look(trainer);
+    condense_look(trainer);
     return RELUME_OK;
 }
 

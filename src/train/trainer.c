@@ -157,6 +157,15 @@ static bool rest_is_watched(const struct rlm_layer *layer, const relume_trainer_
            (options->dense == 0 && layer->out_features >= REST_LEAST / layer->in_features);
 }
 
+/* Fewer weights stay in a near cache from step to step. */
+#define CONDENSE_LEAST ((size_t)16384)
+
+static bool condense_is_wanted(const struct rlm_layer *layer, const relume_trainer_options *options)
+{
+    return rest_is_watched(layer, options) &&
+           (options->dense < 0 || layer->out_features >= CONDENSE_LEAST / layer->in_features);
+}
+
 /* The first layer is watched for proofs (rest.h), too: there it matters what moved, whether or not anybody
  * can ever sleep. */
 static void rest_layout(struct rlm_arena *arena, relume_trainer *trainer,
@@ -172,6 +181,8 @@ static void rest_layout(struct rlm_arena *arena, relume_trainer *trainer,
                              network->layers[l].out_features);
     if (network->layer_count > 1 && rest_is_watched(&network->layers[0], options)) {
         rlm_rest_layout(arena, &trainer->rest, network->layers[0].out_features);
+        if (sleeps && network->layer_count > 2 && condense_is_wanted(&network->layers[1], options))
+            rlm_condensed_layout(arena, &trainer->condensed, &network->layers[1], trainer->slot_count);
         rlm_proof_layout(arena, &trainer->proof, network, trainer->dataset);
     }
 }
@@ -236,6 +247,7 @@ static relume_status trainer_allocate(relume_trainer *trainer, const relume_trai
         return rlm_error_memory(error, bytes, "the optimizer's state and the order of samples");
     trainer_layout(&trainer->arena, trainer, options);
     trainer->backward.sleep = trainer->sleep;
+    trainer->backward.condensed = &trainer->condensed;
     trainer->backward.rest = rlm_optimizer_rest_bound(&trainer->options);
     updates_connect(trainer);
     views_connect(trainer);
@@ -320,8 +332,13 @@ uint64_t rlm_trainer_get_samples(const relume_trainer *trainer)
 
 void rlm_trainer_settle_units(relume_trainer *trainer, size_t layer, const uint8_t *wanted)
 {
-    struct rlm_sleep_place place = {trainer->network, layer, &trainer->backward.layer[layer], trainer->step};
+    struct rlm_backward *backward = &trainer->backward;
+    struct rlm_sleep_place place = rlm_backward_place(backward, trainer->network, layer, trainer->step);
     rlm_sleep_settle(&trainer->sleep[layer], &place, wanted);
+    if (layer != 1)
+        return;
+    place = rlm_sleep_place_of(trainer->network, layer, &backward->layer[layer], trainer->step);
+    rlm_condensed_settle(&trainer->condensed, &place, wanted);
 }
 
 void rlm_trainer_settle(relume_trainer *trainer)
@@ -335,6 +352,7 @@ static void rest_forget(relume_trainer *trainer)
 {
     for (size_t l = 0; l < trainer->network->layer_count; l++)
         rlm_sleep_forget(&trainer->sleep[l]);
+    rlm_condensed_forget(&trainer->condensed);
     rlm_rest_forget(&trainer->rest, &trainer->pass, trainer->step);
 }
 
