@@ -35,7 +35,8 @@ typedef struct relume_report_options {
     double autopsy_seconds;                                      /* = 5 */
     void (*progress)(void *user, uint64_t done, uint64_t total); /* = NULL: updates repeated so far */
     void *user;
-    const volatile int *stop; /* = NULL: looked at after each update repeated */
+    const volatile int *stop; /* = NULL: when it is not 0, gathering ends within a batch, an update repeated,
+                                 or some thousand rows of the history */
 } relume_report_options;
 RELUME_API void relume_report_options_default(relume_report_options *options);
 

@@ -178,7 +178,7 @@ static relume_status count_now(struct rlm_gather *gather, relume_error *error)
                              gather->facts->dataset_trouble);
     RLM_TRY(relume_census_create(gather->network, gather->dataset, RELUME_SPLIT_TRAIN, &options,
                                  &gather->census, error));
-    return relume_census_count(gather->census, error);
+    return rlm_census_count(gather->census, gather->stop, error);
 }
 
 static relume_status gather_layers(struct rlm_gather *gather, relume_error *error)
@@ -246,7 +246,8 @@ static relume_status gather_all(struct rlm_gather *gather, const struct rlm_wish
 static relume_status open_history(struct rlm_gather *gather, relume_error *error)
 {
     relume_error why = {0};
-    relume_status status = gather->facts->live ? RELUME_OK : relume_run_count(gather->run, NULL, &why);
+    relume_status status =
+        gather->facts->live ? RELUME_OK : relume_run_count(gather->run, gather->stop, &why);
     if (status != RELUME_OK)
         return rlm_error_set(error, status, "%s holds no census, so its units have to be counted, and: %s",
                              gather->run->paths.folder, why.message);
@@ -260,10 +261,11 @@ static relume_status open_history(struct rlm_gather *gather, relume_error *error
 relume_status rlm_facts_gather(relume_engine *engine, const char *path, const struct rlm_wish *wish,
                                struct rlm_facts *facts, relume_error *error)
 {
-    struct rlm_gather gather = {.facts = facts};
+    struct rlm_gather gather = {.facts = facts, .stop = wish->options ? wish->options->stop : NULL};
+    gather.history.sql.stop = gather.stop;
     *facts = (struct rlm_facts){
         .bag.allocator = &engine->allocator, .live = wish->live, .first_step = wish->first_step};
-    RLM_TRY(rlm_run_open(engine, path, wish->live, &gather.run, error));
+    RLM_TRY(rlm_run_open(engine, path, wish->live, gather.stop, &gather.run, error));
     gather.network = relume_run_get_network(gather.run);
     relume_status status = keep_text(facts, &facts->run, path, error);
     if (status == RELUME_OK)

@@ -12,6 +12,7 @@ struct rlm_gather {
     const relume_dataset *dataset; /* NULL: not to be had */
     relume_census *census;         /* counted here, where the run holds none of its weights; else NULL */
     struct rlm_history history;    /* open for reading */
+    const volatile int *stop;      /* NULL: none */
     bool counted;                  /* the run was counted here, and the history is its own */
 };
 

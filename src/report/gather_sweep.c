@@ -113,7 +113,7 @@ static relume_status try_run(struct rlm_gather *gather, const char *path, const 
 {
     struct rlm_facts_sweep *sweep = &gather->facts->sweep;
     struct rlm_paths paths;
-    struct rlm_history history = {0};
+    struct rlm_history history = {.sql.stop = gather->stop};
     relume_error why = {0};
     bool done = false;
     RLM_TRY(rlm_paths_init(&paths, gather->facts->bag.allocator, path, error));
@@ -122,7 +122,7 @@ static relume_status try_run(struct rlm_gather *gather, const char *path, const 
         status = read_run(gather, &history, &sweep->row[sweep->rows], &done, &why);
     rlm_history_close(&history);
     rlm_paths_deinit(&paths);
-    if (status == RELUME_NO_MEMORY)
+    if (status == RELUME_NO_MEMORY || status == RELUME_INTERRUPTED)
         return rlm_error_set(error, status, "%s", why.message);
     if (status != RELUME_OK || !done)
         return RELUME_OK;

@@ -139,9 +139,10 @@ static relume_status look_everywhere(struct rlm_gather *gather, struct rlm_pass 
                                      struct watches *watches, bool *finite, relume_error *error)
 {
     struct rlm_fault fault;
-
     size_t samples = relume_dataset_get_samples(gather->dataset, RELUME_SPLIT_TRAIN);
     for (size_t first = 0; first < samples; first += pass->capacity) {
+        if (gather->stop && *gather->stop)
+            return rlm_error_set(error, RELUME_INTERRUPTED, "stopped while going through the data");
         struct rlm_batch batch = {.dataset = gather->dataset,
                                   .first = first,
                                   .count = rlm_size_min(pass->capacity, samples - first)};

@@ -215,15 +215,16 @@ static void name_history(const relume_run *run, relume_status status, relume_err
 
 relume_status relume_run_open(relume_engine *engine, const char *path, relume_run **run, relume_error *error)
 {
-    return rlm_run_open(engine, path, false, run, error);
+    return rlm_run_open(engine, path, false, NULL, run, error);
 }
 
-relume_status rlm_run_open(relume_engine *engine, const char *path, bool recorded, relume_run **run,
-                           relume_error *error)
+relume_status rlm_run_open(relume_engine *engine, const char *path, bool recorded, const volatile int *stop,
+                           relume_run **run, relume_error *error)
 {
     relume_run *made;
     rlm_error_clear(error);
     RLM_TRY(rlm_run_new(engine, path, &made, error));
+    made->history.sql.stop = stop;
     relume_status status = open_parts(made, recorded, error);
     rlm_history_close(&made->history);
     if (status == RELUME_OK) {

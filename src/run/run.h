@@ -77,9 +77,9 @@ relume_status rlm_run_save_checkpoint(relume_run *run, relume_error *error);
 
 /* relume_run_open; with `recorded`, a run that is not finished is opened as of the last census its history
  * holds. The network may then be newer or older than that: its shapes and names are good, its weights are not
- * those counted. */
-relume_status rlm_run_open(relume_engine *engine, const char *path, bool recorded, relume_run **run,
-                           relume_error *error);
+ * those counted. `stop` (may be NULL) outlives the run: its history's statements heed it, INTERRUPTED. */
+relume_status rlm_run_open(relume_engine *engine, const char *path, bool recorded, const volatile int *stop,
+                           relume_run **run, relume_error *error);
 
 /* Fills result, layers, events, dead shares and, where it was not counted here, the census from the history,
  * which is open. Once for a run.

@@ -9,6 +9,8 @@
 #include "base/error.h"
 
 #define BUSY_MILLISECONDS 10000
+#define STOP_EVERY 10000 /* instructions of SQLite's machine between looks at the stop: about a millisecond  \
+                          */
 
 /* What a result code means to the caller of relume. */
 static relume_status status_of(int code)
@@ -19,6 +21,8 @@ static relume_status status_of(int code)
         return RELUME_LOCKED;
     case SQLITE_NOMEM:
         return RELUME_NO_MEMORY;
+    case SQLITE_INTERRUPT:
+        return RELUME_INTERRUPTED;
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
     case SQLITE_ERROR: /* a table or column that should be there is not */
@@ -38,8 +42,17 @@ static relume_status failure(struct rlm_sql *sql, int code, relume_error *error)
     int kind = code & 0xff;
     rlm_error_clear(error);
     rlm_error_at_file(error, sql->path);
+    if (kind == SQLITE_INTERRUPT)
+        return rlm_error_set(error, RELUME_INTERRUPTED, "stopped while reading %.400s", sql->path);
     return rlm_error_set(error, status_of(code), "%.400s: %s%s", sql->path, detail,
                          kind == SQLITE_NOTADB || kind == SQLITE_CORRUPT ? expected : "");
+}
+
+/* A history may be large, or made by somebody to keep its reader busy: statements are not waited for. */
+static int is_stopped(void *user)
+{
+    const volatile int *stop = user;
+    return *stop != 0;
 }
 
 static int open_handle(struct rlm_sql *sql, const char *path, int flags)
@@ -48,6 +61,8 @@ static int open_handle(struct rlm_sql *sql, const char *path, int flags)
     if (code != SQLITE_OK)
         return code;
     (void)sqlite3_busy_timeout(sql->handle, BUSY_MILLISECONDS);
+    if (sql->stop)
+        sqlite3_progress_handler(sql->handle, STOP_EVERY, is_stopped, (void *)sql->stop);
     /* EXTRA flushes the folder after a commit has removed the journal: else a loss of power could bring the
      * journal back, and with it the state before, beside a checkpoint that was saved later. The SELECT reads
      * the first page: a foreign file or an unfinished transaction shows itself here. */
@@ -59,7 +74,7 @@ static int open_handle(struct rlm_sql *sql, const char *path, int flags)
 
 relume_status rlm_sql_open(struct rlm_sql *sql, const char *path, bool write, relume_error *error)
 {
-    *sql = (struct rlm_sql){0};
+    *sql = (struct rlm_sql){.stop = sql->stop};
     (void)snprintf(sql->path, sizeof sql->path, "%s", path);
     int flags = write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
     int code = open_handle(sql, path, flags);

@@ -17,10 +17,14 @@ struct sqlite3_stmt;
 struct rlm_sql {
     struct sqlite3 *handle; /* NULL: closed */
     char path[1024];        /* for messages; shortened when longer */
+    /* May be NULL. Set before opening, it is looked at in the middle of statements: those that run when it is
+     * not 0 end with INTERRUPTED. It outlives the connection. */
+    const volatile int *stop;
 };
 
 /* Opens a file to write, making it where there is none, or to read only. A file left by a process that died
- * in a transaction is rolled back first. BAD_FORMAT when it is no SQLite database, IO, LOCKED, NO_MEMORY. */
+ * in a transaction is rolled back first. Of `sql`, which is zeroed otherwise, `stop` is heeded. BAD_FORMAT
+ * when it is no SQLite database, IO, LOCKED, INTERRUPTED, NO_MEMORY. */
 relume_status rlm_sql_open(struct rlm_sql *sql, const char *path, bool write, relume_error *error);
 void rlm_sql_close(struct rlm_sql *sql);
 /* Gives back the memory of pages that are kept for the next statement. */

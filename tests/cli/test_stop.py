@@ -9,6 +9,7 @@ adam, SGD and Nesterov, decay, clipping, schedules, warm-up, early stopping, and
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -109,6 +110,11 @@ def variant_test(name):
     return test
 
 
+def seconds_worked(process):
+    with open(f"/proc/{process.pid}/stat", encoding="ascii") as file:
+        return sum(map(int, file.read().rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
 def test_stops_within_a_second(relume):
     """Of the program's own processor time, since others may be using the machine; in the middle of a long epoch."""
     program.write_idx(relume.path("images"), 4000, side=28, classes=10)
@@ -117,13 +123,12 @@ def test_stops_within_a_second(relume):
                                "--progress", "plain", "--threads", "1")
         while b"epoch 1/" not in process.stderr.readline():
             pass
-        with open(f"/proc/{process.pid}/stat", encoding="ascii") as file:
-            ticks = sum(map(int, file.read().rsplit(")", 1)[1].split()[11:13]))
+        worked = seconds_worked(process)
         process.send_signal(number)
         began = time.monotonic()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        spent = usage.ru_utime + usage.ru_stime - ticks / os.sysconf("SC_CLK_TCK")
+        spent = usage.ru_utime + usage.ru_stime - worked
         assert process.returncode == expected, f"exit {process.returncode}"
         assert spent <= 1, f"{spent:.2f} s of work after the signal"
         print(f"# {signal.Signals(number).name}: {spent:.2f} s of work after the signal ({time.monotonic() - began:.2f} s passed)")
@@ -131,5 +136,49 @@ def test_stops_within_a_second(relume):
         assert "not finished" in told, told
 
 
+def tie_down(history):
+    """A history that is sound, but keeps whoever asks for the dead of each epoch busy for hours: so many censuses, and no index."""
+    database = sqlite3.connect(history)
+    database.execute("PRAGMA legacy_alter_table = ON")  # views name the tables that go
+    for table, columns in {"census": "step, epoch, samples, dead, loss, accuracy", "epoch":
+                           "epoch, step, learning_rate, loss, accuracy, train_loss, train_accuracy, test_loss, test_accuracy"}.items():
+        database.execute(f"CREATE TABLE slow AS SELECT {columns} FROM {table}")
+        database.execute(f"DROP TABLE {table}")
+        database.execute(f"ALTER TABLE slow RENAME TO {table}")
+    numbers = "WITH n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)"
+    database.execute(f"{numbers} INSERT INTO census(step, epoch) SELECT i, i FROM n")
+    database.execute(f"{numbers} INSERT INTO epoch(epoch, step) SELECT i, i FROM n")
+    database.commit()
+    database.close()
+
+
+def signals_caught(process):
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
+        (caught,) = [int(line.split()[1], 16) for line in file if line.startswith("SigCgt:")]
+    return caught
+
+
+def test_report_stops_within_a_query(relume):
+    """And not only after it: SIGINT and SIGTERM once, each, to a report of a history that takes hours to read."""
+    program.write_csv(relume.path("table.csv"), 30)
+    relume.must("train", "table.csv", "--target", "kind", "-o", "run", "--hidden", "4", "--epochs", "2", "--progress", "off")
+    relume.must("report", "run")
+    tie_down(relume.path("run", "history.sqlite"))
+    for number, expected in SIGNALS.items():
+        process = relume.start("report", "run")
+        while not signals_caught(process) >> (number - 1) & 1:
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.01)
+        while seconds_worked(process) < 0.1:  # far more than it needs up to that query
+            time.sleep(0.01)
+        process.send_signal(number)
+        try:
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
+        assert process.returncode == expected, f"exit {process.returncode}: {err.decode()}"
+        assert out == b"" and err == b"relume: report: stopped while reading run/history.sqlite\n", (out, err)
+
+
 if __name__ == "__main__":
-    sys.exit(program.main([*(variant_test(name) for name in VARIANTS), test_stops_within_a_second]))
+    sys.exit(program.main([*(variant_test(name) for name in VARIANTS), test_stops_within_a_second, test_report_stops_within_a_query]))

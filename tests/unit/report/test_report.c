@@ -339,11 +339,13 @@ static void test_no_autopsy(void **state)
         relume_report_destroy(report);
     }
     static volatile int stop = 2;
-    relume_report *report = NULL;
-    options.autopsy = RELUME_REPORT_AUTOPSY_ALWAYS;
     options.stop = &stop;
-    assert_status(relume_report_create(engine, path, &options, &report, &error), RELUME_INTERRUPTED);
-    assert_null(report);
+    for (int none = 0; none < 2; none++) {
+        relume_report *report = NULL;
+        options.autopsy = none ? RELUME_REPORT_AUTOPSY_NEVER : RELUME_REPORT_AUTOPSY_ALWAYS;
+        assert_status(relume_report_create(engine, path, &options, &report, &error), RELUME_INTERRUPTED);
+        assert_null(report);
+    }
 }
 
 /* ---- beside the run ---- */
