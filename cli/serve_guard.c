@@ -5,13 +5,32 @@
  * another site that has its own name point here (DNS rebinding) is known by its Host, one that sends requests
  * here by its Origin. */
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "serve.h"
+
+static char lower(char letter)
+{
+    return letter >= 'A' && letter <= 'Z' ? (char)(letter - 'A' + 'a') : letter;
+}
+
+/* What follows `start` in `text`, whose letters may be of either case; NULL where it does not begin so. The
+ * letters are ASCII's: strcasecmp asks the locale, and in a Turkish one ORIGIN is not Origin. */
+static const char *text_after(const char *text, const char *start)
+{
+    for (; *start; start++, text++)
+        if (lower(*text) != lower(*start))
+            return NULL;
+    return text;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    const char *rest = text_after(a, b);
+    return rest && !*rest;
+}
 
 struct headers {
     const char *host, *origin, *length;
@@ -22,16 +41,16 @@ static enum MHD_Result see_header(void *context, enum MHD_ValueKind kind, const 
 {
     struct headers *seen = context;
     (void)kind;
-    if (strcasecmp(key, "Host") == 0) {
+    if (same_text(key, "Host")) {
         seen->host = value ? value : "";
         seen->hosts++;
-    } else if (strcasecmp(key, "Origin") == 0) {
+    } else if (same_text(key, "Origin")) {
         seen->origin = value ? value : "";
         seen->origins++;
-    } else if (strcasecmp(key, "Content-Length") == 0) {
+    } else if (same_text(key, "Content-Length")) {
         seen->length = value ? value : "";
         seen->lengths++;
-    } else if (strcasecmp(key, "Transfer-Encoding") == 0) {
+    } else if (same_text(key, "Transfer-Encoding")) {
         seen->encodings++;
     }
     return MHD_YES;
@@ -70,20 +89,19 @@ static bool is_own(const struct serve *serve, const char *host)
     char name[256], own[256] = "";
     if (!split_host(serve, host, name, sizeof name))
         return false;
-    if (strcasecmp(name, "localhost") == 0 || strcasecmp(name, serve->host) == 0)
+    if (same_text(name, "localhost") || same_text(name, serve->host))
         return true;
     if (serve->loopback)
         return strcmp(name, "127.0.0.1") == 0 || strcmp(name, "::1") == 0;
-    if (gethostname(own, sizeof own - 1) == 0 && strcasecmp(name, own) == 0)
+    if (gethostname(own, sizeof own - 1) == 0 && same_text(name, own))
         return true;
     return is_address(name);
 }
 
 static bool same_origin(const char *origin, const char *host)
 {
-    static const char scheme[] = "http://";
-    return strncasecmp(origin, scheme, sizeof scheme - 1) == 0 &&
-           strcasecmp(origin + sizeof scheme - 1, host) == 0;
+    const char *place = text_after(origin, "http://");
+    return place && same_text(place, host);
 }
 
 unsigned serve_guard(const struct serve *serve, struct MHD_Connection *connection, const char *method)

@@ -10,7 +10,7 @@ build_packages=(gcc libc6-dev meson ninja-build pkg-config libjansson-dev libsql
 [ "$(uname -m)" != x86_64 ] || build_packages+=(libisal-dev) # docs/dependencies.md tells why on x86-64 only
 check_packages=(git clang libclang-rt-14-dev clang-format clang-tidy cppcheck python3 python3-jsonschema python3-numpy
     python3-torch python3-sklearn libsimde-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
-    dataset-fashion-mnist zsh fish valgrind
+    dataset-fashion-mnist zsh fish valgrind locales
     libbz2-dev liblzma-dev libssl-dev libzstd-dev) # the last line: what linking libzip statically asks for
 
 # packages_install NAME…: installs with apt-get those that are missing. Fails, saying which, where that is not possible.

@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <strings.h>
 
 _Static_assert(FLT_EVAL_METHOD == 0, "double arithmetic rounds to double");
 
@@ -69,10 +68,21 @@ static bool take_apart(const char *text, size_t length, struct parts *parts)
     return at == text + length;
 }
 
+/* Whether a text is a word of small letters, in any case. strcasecmp would ask the locale, in which the small
+ * letter of I may be another than i. */
+static bool is_word(const char *text, const char *word)
+{
+    while (*word && (*text | 0x20) == *word) {
+        text++;
+        word++;
+    }
+    return !*word && !*text;
+}
+
 static bool is_nonfinite(const char *text)
 {
     text += *text == '-' || *text == '+';
-    return strcasecmp(text, "nan") == 0 || strcasecmp(text, "inf") == 0 || strcasecmp(text, "infinity") == 0;
+    return is_word(text, "nan") || is_word(text, "inf") || is_word(text, "infinity");
 }
 
 static double slow_value(const char *text)

@@ -91,12 +91,16 @@ static relume_status read_run(const struct rlm_gather *gather, struct rlm_histor
         status = rlm_history_get_ending(history, &ending, error);
     else
         ending.status = "running";
-    const char *rate = rlm_settings_get(&settings, "learning_rate");
-    *done = status == RELUME_OK && rate && strcmp(ending.status, "running") != 0;
+    *done = status == RELUME_OK && strcmp(ending.status, "running") != 0;
+    relume_run_options options;
+    relume_run_options_default(&options);
+    if (*done)
+        status = rlm_settings_apply(&settings, &options, error);
+    *done = status == RELUME_OK && *done;
     if (*done) {
         *row = (relume_sweep_row){.init = gather->run->options.init,
                                   .optimizer = gather->facts->optimizer,
-                                  .learning_rate = strtod(rate, NULL),
+                                  .learning_rate = options.trainer.learning_rate,
                                   .epochs = ending.epochs,
                                   .steps = ending.steps,
                                   .diverged = strcmp(ending.status, "diverged") == 0,

@@ -28,8 +28,8 @@ def test(function):
 class Server:
     """relume serve with these arguments; its address is in .host and .port, and .token where it asks for one."""
 
-    def __init__(self, folder, *arguments):
-        self.process = subprocess.Popen([PROGRAM, "serve", *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    def __init__(self, folder, *arguments, environment=None):
+        self.process = subprocess.Popen([PROGRAM, "serve", *arguments], cwd=folder, env={**os.environ, **(environment or {})}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.url = self.process.stdout.readline().strip()
         match = re.fullmatch(r"http://([^:/]+):(\d+)/(?:\?token=([0-9a-f]{32}))?", self.url)
         if not match:
@@ -117,6 +117,20 @@ def no_foreign_origin(server):
     for origin in ("http://evil.example", "null", "", own + "0", "https" + own[4:], f"http://localhost:{server.port}"):
         expect_status(server.get("/", f"Origin: {origin}"), 403, f"Origin {origin}")
     expect_status(server.get("/", f"Origin: {own}", f"Origin: {own}"), 400, "two Origins")
+
+
+@test
+def no_foreign_origin_in_a_turkish_locale(server):
+    """Whose small letter of I is another than i; headers are the same in any case."""
+    with tempfile.TemporaryDirectory() as places:
+        made = subprocess.run(["localedef", "-i", "tr_TR", "-f", "UTF-8", places + "/tr_TR.UTF-8"], check=False, stderr=subprocess.DEVNULL)
+        if made.returncode != 0:
+            print("# skipped: localedef or the source of tr_TR is missing (package locales)")
+            return
+        turkish = Server(server.folder, "run", environment={"LOCPATH": places, "LC_ALL": "tr_TR.UTF-8"})
+        for header in ("Origin", "origin", "ORIGIN"):
+            expect_status(turkish.get("/", f"{header}: http://evil.example"), 403, header)
+        assert turkish.stop() == 130
 
 
 @test

@@ -1,6 +1,7 @@
 /* The readers of files where the world gives out: each allocation refused in turn, files that vanish, shrink
  * or are pipes, more texts than may be classes; and .npy as it is written. */
 #include "folder.h"
+#include "country.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 #include "formats/idx.h"
 #include "formats/npy.h"
 #include "formats/npz.h"
+#include "formats/number.h"
 #include "formats/safetensors.h"
 
 static void write_file(const char *name, const void *bytes, size_t size)
@@ -298,6 +300,36 @@ static void test_written_arrays(void **state)
     assert_status(rlm_npy_write(NULL, "/nowhere/a.npy", &one, &error), RELUME_NOT_FOUND);
 }
 
+static void check_words(void)
+{
+    static const char *const words[] = {"inf", "INF", "-Inf", "+INFINITY", "NaN", "nAN"},
+                             *const none[] = {"",      "in", "infi",   "INFINITYS", "I",
+                                              "nanny", "-",  "\xfdnf", "\tnf"};
+    double value = 7;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        assert_int_equal(rlm_number_read(words[i], strlen(words[i]), &value), RLM_NUMBER_NONFINITE);
+    value = 7;
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        assert_int_equal(rlm_number_read(none[i], strlen(none[i]), &value), RLM_NUMBER_NONE);
+    assert_true(value == 7);
+    assert_int_equal(rlm_number_read("1.5", 3, &value), RLM_NUMBER_REAL);
+    assert_true(value == 1.5);
+    assert_int_equal(rlm_number_read("1.5e-300", 8, &value), RLM_NUMBER_REAL);
+    assert_true(value == 1.5e-300);
+}
+
+/* The same in every locale: in a Turkish one, the small letter of I is not i, and numbers have a comma. */
+static void test_numbers_in_a_locale(void **state)
+{
+    (void)state;
+    check_words();
+    if (!locale_enter(folder, "tr_TR", "ISO-8859-9"))
+        skip_because("localedef or the source of tr_TR is missing (package locales)");
+    assert_int_equal(*localeconv()->decimal_point, ',');
+    check_words();
+    locale_leave();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_a_pipe),
         cmocka_unit_test(test_a_source_that_fails_under_an_archive),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_numbers_in_a_locale),
         cmocka_unit_test(test_too_many_texts),
         cmocka_unit_test(test_a_field_without_end),
         cmocka_unit_test(test_written_arrays),

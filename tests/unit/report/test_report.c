@@ -1,6 +1,7 @@
 /* Reports of real runs: what they say is what the run's own interface says, counted again here where that is
  * possible. */
 #include "../run/run_world.h"
+#include "country.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -382,6 +383,32 @@ static void test_sweep(void **state)
     relume_report_destroy(report);
 }
 
+/* A host program may have a decimal comma: the rates of the other runs are read all the same. */
+static void test_sweep_in_a_locale(void **state)
+{
+    (void)state;
+    char path[128], root[128], places[128];
+    assert_int_equal(mkdir(run_path(root, "comma"), 0777), 0);
+    assert_int_equal(mkdir(run_path(places, "locales"), 0777), 0);
+    for (size_t i = 0; i < 2; i++) {
+        (void)snprintf(path, sizeof path, "%.100s/%c", root, (char)('a' + i));
+        relume_run_options options = dying_options(path);
+        options.trainer.epochs = 1;
+        options.trainer.learning_rate = i == 0 ? 0.25 : 2;
+        run_train(engine, &options, RELUME_OK);
+    }
+    if (!locale_enter(places, "de_DE", "UTF-8"))
+        skip_because("localedef or the source of de_DE is missing (package locales)");
+    assert_int_equal(*localeconv()->decimal_point, ',');
+    relume_report *report = report_of(path);
+    locale_leave();
+    json_t *json = json_of(report);
+    assert_int_equal(json_array_size(at(json, "sweep.rows")), 2);
+    assert_true(json_number_value(at(json, "sweep.rows.0.learning_rate")) == 0.25);
+    json_decref(json);
+    relume_report_destroy(report);
+}
+
 /* A forecast stays with the run it is of, and with no other. */
 static void test_forecast(void **state)
 {
@@ -576,13 +603,14 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers),      cmocka_unit_test(test_events),
-        cmocka_unit_test(test_units),        cmocka_unit_test(test_autopsy),
-        cmocka_unit_test(test_ways),         cmocka_unit_test(test_no_autopsy),
-        cmocka_unit_test(test_sweep),        cmocka_unit_test(test_forecast),
-        cmocka_unit_test(test_text),         cmocka_unit_test(test_html),
-        cmocka_unit_test(test_unfinished),   cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_without_data), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_numbers),   cmocka_unit_test(test_events),
+        cmocka_unit_test(test_units),     cmocka_unit_test(test_autopsy),
+        cmocka_unit_test(test_ways),      cmocka_unit_test(test_no_autopsy),
+        cmocka_unit_test(test_sweep),     cmocka_unit_test(test_sweep_in_a_locale),
+        cmocka_unit_test(test_forecast),  cmocka_unit_test(test_text),
+        cmocka_unit_test(test_html),      cmocka_unit_test(test_unfinished),
+        cmocka_unit_test(test_missing),   cmocka_unit_test(test_without_data),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
