@@ -170,10 +170,7 @@ static relume_status open_data(struct explain *explain, relume_engine *engine, r
     if (name) {
         relume_dataset_options options;
         cli_data_options(args, &options);
-        options.classes = relume_network_get_loss(explain->network) == RELUME_LOSS_SOFTMAX;
-        status = relume_dataset_load(engine, name, &options, &explain->read, error);
-        if (status == RELUME_OK)
-            status = relume_network_number_labels(explain->network, explain->read, error);
+        status = cli_load_for_model(engine, name, &options, explain->network, &explain->read, error);
         explain->dataset = explain->read;
         return status;
     }

@@ -17,15 +17,6 @@ static const char *data_name(const struct cli_program *program)
     return name ? name : "digits";
 }
 
-static relume_status load_data(const struct cli_program *program, struct subject *subject,
-                               relume_error *error)
-{
-    relume_dataset_options options;
-    cli_data_options(program->args, &options);
-    options.standardize = cli_given(program->args, "standardize");
-    return relume_dataset_load(subject->engine, data_name(program), &options, &subject->dataset, error);
-}
-
 /* The network that is drawn where no model is given. */
 static relume_status make_network(const struct cli_program *program, struct subject *subject,
                                   relume_error *error)
@@ -49,20 +40,32 @@ static relume_status make_network(const struct cli_program *program, struct subj
     return relume_network_create(subject->engine, &options, &subject->network, error);
 }
 
-static relume_status prepare(const struct cli_program *program, struct subject *subject, relume_error *error)
+/* A model that was trained, and the data as it reads them. */
+static relume_status load(const struct cli_program *program, struct subject *subject,
+                          relume_dataset_options *options, relume_error *error)
 {
     const char *model = cli_text(program->args, "init-from");
-    relume_status status = cli_engine(program, &subject->engine, error);
-    if (status == RELUME_OK)
-        status = load_data(program, subject, error);
-    if (status == RELUME_OK)
-        status = model ? relume_run_load_network(subject->engine, model, &subject->network, error)
-                       : make_network(program, subject, error);
-    if (status != RELUME_OK || !model)
+    relume_status status = relume_run_load_network(subject->engine, model, &subject->network, error);
+    if (status != RELUME_OK)
         return status;
     if (cli_choice(program->args, "loss") > 0) /* auto comes first; a model has a loss of its own */
         relume_network_set_loss(subject->network, (relume_loss)(cli_choice(program->args, "loss") - 1));
-    return relume_network_number_labels(subject->network, subject->dataset, error);
+    return cli_load_for_model(subject->engine, data_name(program), options, subject->network,
+                              &subject->dataset, error);
+}
+
+static relume_status prepare(const struct cli_program *program, struct subject *subject, relume_error *error)
+{
+    relume_dataset_options options;
+    relume_status status = cli_engine(program, &subject->engine, error);
+    if (status != RELUME_OK)
+        return status;
+    cli_data_options(program->args, &options);
+    options.standardize = cli_given(program->args, "standardize");
+    if (cli_text(program->args, "init-from"))
+        return load(program, subject, &options, error);
+    status = relume_dataset_load(subject->engine, data_name(program), &options, &subject->dataset, error);
+    return status == RELUME_OK ? make_network(program, subject, error) : status;
 }
 
 static relume_status check(const struct cli_program *program, struct subject *subject, relume_error *error)

@@ -77,6 +77,28 @@ void cli_data_options(const struct cli_args *args, relume_dataset_options *optio
         options->classes = strcmp(cli_text(args, "loss"), "softmax") == 0;
 }
 
+/* A softmax model tells classes apart, whatever numbers the file writes its labels as. */
+static relume_status load_for(relume_engine *engine, const char *path, relume_dataset_options *options,
+                              const relume_network *model, relume_dataset **dataset, relume_error *error)
+{
+    options->classes = relume_network_get_loss(model) == RELUME_LOSS_SOFTMAX;
+    return relume_dataset_load(engine, path, options, dataset, error);
+}
+
+relume_status cli_load_for_model(relume_engine *engine, const char *path, relume_dataset_options *options,
+                                 const relume_network *model, relume_dataset **dataset, relume_error *error)
+{
+    relume_dataset *made = NULL;
+    relume_status status = load_for(engine, path, options, model, &made, error);
+    if (status == RELUME_OK)
+        status = relume_network_number_labels(model, made, error);
+    if (status == RELUME_OK)
+        *dataset = made;
+    else
+        relume_dataset_destroy(made);
+    return status;
+}
+
 relume_status cli_open_model_and_data(const struct cli_program *program, relume_engine *engine,
                                       relume_network **network, relume_dataset **dataset, relume_error *error)
 {
@@ -87,8 +109,7 @@ relume_status cli_open_model_and_data(const struct cli_program *program, relume_
         return status;
     cli_data_options(program->args, &options);
     options.need_targets = 0;
-    options.classes = relume_network_get_loss(model) == RELUME_LOSS_SOFTMAX;
-    status = relume_dataset_load(engine, program->args->positional[1], &options, dataset, error);
+    status = load_for(engine, program->args->positional[1], &options, model, dataset, error);
     if (status != RELUME_OK) {
         relume_network_destroy(model);
         return status;

@@ -45,6 +45,12 @@ relume_status cli_engine(const struct cli_program *program, relume_engine **engi
 /* The options of DATA as the command line gives them; texts point into the arguments. */
 void cli_data_options(const struct cli_args *args, relume_dataset_options *options);
 
+/* Loads `path` as `model` reads its data: as labels where its loss tells classes apart, numbered as it
+ * numbers its outputs (MISMATCH). `options` are those of the command line; on failure *dataset is left alone.
+ */
+relume_status cli_load_for_model(relume_engine *engine, const char *path, relume_dataset_options *options,
+                                 const relume_network *model, relume_dataset **dataset, relume_error *error);
+
 /* Opens MODEL (a file or a run directory) and DATA, which need no targets, with the command's options. On
  * failure both are NULL. */
 relume_status cli_open_model_and_data(const struct cli_program *program, relume_engine *engine,
