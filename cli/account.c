@@ -123,9 +123,10 @@ void cli_print_ledger(const relume_run *run)
 {
     const relume_run_layer *total = &relume_run_get_result(run)->total;
     if (relume_run_is_counted(run))
-        printf("%llu born dead, %llu deaths, %llu revivals: %llu dead at the end\n",
+        printf("%llu born dead, %llu %s, %llu %s: %llu dead at the end\n",
                (unsigned long long)total->born_dead, (unsigned long long)total->deaths,
-               (unsigned long long)total->revivals, (unsigned long long)total->dead_at_end);
+               cli_agree(total->deaths, "death", "deaths"), (unsigned long long)total->revivals,
+               cli_agree(total->revivals, "revival", "revivals"), (unsigned long long)total->dead_at_end);
     else
         puts("no unit was counted (--census off); relume autopsy RUN counts them");
 }

@@ -107,11 +107,11 @@ static void say_drift(const relume_death *death, struct words *words)
     char fired[32];
     double fall = (double)death->drift_margin - (double)death->margin_after;
     say(words,
-        " It had been starving: after step %llu it still fired on %s samples with a margin of %.3g, and this "
+        " It had been starving: after step %llu it still fired on %s %s with a margin of %.3g, and this "
         "update "
         "made %.2g %% of the fall since. No single step is to blame.",
         (unsigned long long)death->drift_from, cli_grouped(death->drift_fired, fired),
-        (double)death->drift_margin,
+        cli_agree(death->drift_fired, "sample", "samples"), (double)death->drift_margin,
         100.0 * ((double)death->margin_before - (double)death->margin_after) / fall);
 }
 
@@ -182,11 +182,11 @@ static void say_killing(const struct cli_autopsy *autopsy, const relume_death *d
     char fired[32], samples[32];
     say(words,
         "h%zu.%zu died at step %llu (epoch %llu, learning rate %.4g). Before the update it fired on %s of %s "
-        "samples, "
+        "%s, "
         "after it on none; the nearest, sample %zu, is %.3g below the gate.",
         death->layer + 1, death->unit, (unsigned long long)death->step, (unsigned long long)death->epoch,
         death->learning_rate, cli_grouped(death->fired_before, fired), cli_grouped(death->samples, samples),
-        death->sample, -(double)death->margin_after);
+        cli_agree(death->samples, "sample", "samples"), death->sample, -(double)death->margin_after);
     if (death->drift)
         say_drift(death, words);
     say_cause(autopsy, death, words);
@@ -219,7 +219,8 @@ static void say_prognosis(const relume_death *death, struct words *words)
 
 static void say_episodes(const relume_death *death, struct words *words)
 {
-    say(words, " Dead for %zu stretch%s of updates:", death->episodes, death->episodes == 1 ? "" : "es");
+    say(words, " Dead for %zu %s of updates:", death->episodes,
+        cli_agree(death->episodes, "stretch", "stretches"));
     for (size_t i = 0; i < death->episodes && i < 24; i++) {
         const relume_episode *episode = &death->episode[i];
         if (episode->to)
@@ -408,18 +409,22 @@ static bool print_nearest(const struct cli_autopsy *autopsy)
 static bool print_no_deaths(const struct cli_autopsy *autopsy)
 {
     char units[32], steps[32], temporary[32];
+    const char *updates = cli_agree(autopsy->found->as_of, "update", "updates");
     cli_grouped(autopsy->found->as_of, steps);
     if (autopsy->named) {
-        printf("not one of these units has died in the %s updates of this run\n", steps);
+        printf("not one of these units has died in the %s %s of this run\n", steps, updates);
         return true;
     }
-    printf("no unit is dead: each of the %s hidden units fires on some sample of ",
-           cli_grouped(hidden_units(autopsy->run), units));
+    size_t hidden = hidden_units(autopsy->run);
+    printf("no unit is dead: %s %s hidden %s fires on some sample of ",
+           cli_agree(hidden, "the", "each of the"), cli_grouped(hidden, units),
+           cli_agree(hidden, "unit", "units"));
     cli_put_text(&autopsy->program->out, data_name(autopsy));
-    printf(" after %s updates\n", steps);
-    if (autopsy->found->temporary > 0)
-        printf("%s deaths were followed by a return: --all tells them\n",
-               cli_grouped(autopsy->found->temporary, temporary));
+    printf(" after %s %s\n", steps, updates);
+    uint64_t returns = autopsy->found->temporary;
+    if (returns > 0)
+        printf("%s %s followed by a return: --all tells %s\n", cli_grouped(returns, temporary),
+               cli_agree(returns, "death was", "deaths were"), cli_agree(returns, "it", "them"));
     return print_nearest(autopsy);
 }
 
@@ -427,13 +432,15 @@ static void print_head(const struct cli_autopsy *autopsy)
 {
     const relume_autopsy *found = autopsy->found;
     char deaths[32], units[32], steps[32], repeated[32], temporary[32];
-    printf("%s death%s looked at, of %s hidden units over %s updates (%s repeated)\n",
-           cli_grouped(found->deaths, deaths), found->deaths == 1 ? "" : "s",
-           cli_grouped(hidden_units(autopsy->run), units), cli_grouped(found->as_of, steps),
-           cli_grouped(found->steps_repeated, repeated));
+    size_t hidden = hidden_units(autopsy->run);
+    printf("%s %s looked at, of %s hidden %s over %s %s (%s repeated)\n", cli_grouped(found->deaths, deaths),
+           cli_agree(found->deaths, "death", "deaths"), cli_grouped(hidden, units),
+           cli_agree(hidden, "unit", "units"), cli_grouped(found->as_of, steps),
+           cli_agree(found->as_of, "update", "updates"), cli_grouped(found->steps_repeated, repeated));
     if (found->temporary > 0 && !autopsy->named)
-        printf("%s more deaths were followed by a return: --all tells them\n",
-               cli_grouped(found->temporary, temporary));
+        printf("%s more %s followed by a return: --all tells %s\n", cli_grouped(found->temporary, temporary),
+               cli_agree(found->temporary, "death was", "deaths were"),
+               cli_agree(found->temporary, "it", "them"));
     putchar('\n');
 }
 

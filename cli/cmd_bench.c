@@ -275,7 +275,8 @@ static void print_setting(const struct bench *bench)
            bench->trainer.learning_rate, bench->trainer.dense ? ", dense" : "",
            bench->options.ledger_off ? ", no ledger" : "");
     cli_put_text(out, relume_dataset_get_name(bench->dataset));
-    printf("; medians of %zu pieces of %.3g s in all\n\n", bench->options.repeats, bench->options.seconds);
+    printf("; medians of %zu %s of %.3g s in all\n\n", bench->options.repeats,
+           cli_agree(bench->options.repeats, "piece", "pieces"), bench->options.seconds);
 }
 
 static relume_status print_table(const struct bench *bench, relume_error *error)

@@ -38,7 +38,9 @@ static relume_status print_tables(const struct cli_program *program, const relum
     ok = ok && cli_print_census_table(&program->out, census);
     if (!ok)
         return cli_error(error, RELUME_NO_MEMORY, "cannot allocate memory for the table");
-    printf("counted over all %s samples of ", cli_grouped(relume_census_get_samples(census), samples));
+    uint64_t count = relume_census_get_samples(census);
+    printf("counted over %s%s %s of ", cli_agree(count, "", "all "), cli_grouped(count, samples),
+           cli_agree(count, "sample", "samples"));
     cli_put_text(&program->out, relume_dataset_get_name(dataset));
     printf(" (split: %s)\n", cli_text(program->args, "split"));
     return RELUME_OK;

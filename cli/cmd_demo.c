@@ -84,8 +84,9 @@ static void introduce(const struct cli_term *out, const relume_engine *engine)
     snprintf(
         text, sizeof text,
         "1,797 handwritten digits, a fifth of them kept aside. A network of 64-%zu-%zu-10 units learns the "
-        "others twice, %d epochs of Adam: only the learning rate differs. (%s, %zu threads)",
-        hidden[0], hidden[1], EPOCHS, relume_engine_get_kernel(engine), relume_engine_get_threads(engine));
+        "others twice, %d epochs of Adam: only the learning rate differs. (%s, %zu %s)",
+        hidden[0], hidden[1], EPOCHS, relume_engine_get_kernel(engine), relume_engine_get_threads(engine),
+        cli_agree(relume_engine_get_threads(engine), "thread", "threads"));
     cli_put_wrapped(out, text, 0, 0, cli_help_width(out));
     fputc('\n', out->stream);
 }

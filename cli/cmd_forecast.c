@@ -32,8 +32,8 @@ static relume_status count_cases(struct forecast *forecast, relume_engine *engin
                                  const relume_dataset *const dataset[2], relume_error *error)
 {
     size_t seeds = (size_t)cli_whole(forecast->program->args, "seeds"), fewer = (seeds + 3) / 4;
-    fprintf(forecast->program->err.stream, "counting %zu networks, and %zu of each alternative\n", seeds,
-            fewer);
+    fprintf(forecast->program->err.stream, "counting %zu %s, and %zu of each alternative\n", seeds,
+            cli_agree(seeds, "network", "networks"), fewer);
     for (size_t i = 0; i < forecast->cases; i++) {
         struct forecast_case *at = &forecast->at[i];
         relume_network_options network;
@@ -64,8 +64,9 @@ static relume_status find_rate(struct forecast *forecast, relume_engine *engine,
     uint64_t epochs = (steps + steps_per_epoch - 1) / steps_per_epoch;
     trainer.epochs = epochs > trainer.epochs ? epochs : trainer.epochs;
     forecast->has_rate = true;
-    fprintf(forecast->program->err.stream, "training the first %llu steps again and again\n",
-            (unsigned long long)steps);
+    char words[40];
+    forecast_steps(forecast, words, sizeof words);
+    fprintf(forecast->program->err.stream, "training the first %s again and again\n", words);
     return relume_forecast_rate(engine, &forecast->network, &trainer, steps, usual / 1000, usual * 1000,
                                 &forecast->rate, error);
 }

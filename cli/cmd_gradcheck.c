@@ -198,7 +198,7 @@ static void print_verdict(const struct cli_program *program, const struct subjec
 {
     relume_gradcheck_summary summary = relume_gradcheck_get_summary(subject->check);
     char checked[32], all[32];
-    printf("batch of %zu samples of ", summary.batch);
+    printf("batch of %zu %s of ", summary.batch, cli_agree(summary.batch, "sample", "samples"));
     cli_put_text(&program->out, relume_dataset_get_name(subject->dataset));
     printf(", %s loss %.6g; step h = %.3g\n", relume_loss_name(relume_network_get_loss(subject->network)),
            summary.loss, summary.step);
@@ -209,9 +209,9 @@ static void print_verdict(const struct cli_program *program, const struct subjec
     if (summary.checked == 0)
         printf(": no parameter could be checked, each has a gate that flips; take a smaller batch\n");
     else
-        printf(": worst relative error %.2e of %s parameters checked (of %s), %.3g allowed\n", summary.worst,
-               cli_grouped(summary.checked, checked), cli_grouped(summary.parameters, all),
-               summary.tolerance);
+        printf(": worst relative error %.2e of %s %s checked (of %s), %.3g allowed\n", summary.worst,
+               cli_grouped(summary.checked, checked), cli_agree(summary.checked, "parameter", "parameters"),
+               cli_grouped(summary.parameters, all), summary.tolerance);
 }
 
 static relume_status print_tables(const struct cli_program *program, const struct subject *subject,

@@ -315,9 +315,10 @@ static void print_run_settings(const struct cli_term *term, const relume_run_opt
     cli_put_text(term, options->data ? options->data : "?");
     if (options->data_options.holdout > 0)
         printf(", holdout %g", options->data_options.holdout);
-    printf("\ntraining    %s, lr %g, schedule %s, %llu epochs, batch %zu, init %s, seed %llu\n",
+    printf("\ntraining    %s, lr %g, schedule %s, %llu %s, batch %zu, init %s, seed %llu\n",
            relume_optimizer_name(trainer->optimizer), trainer->learning_rate,
-           relume_schedule_name(trainer->schedule), (unsigned long long)trainer->epochs, trainer->batch_size,
+           relume_schedule_name(trainer->schedule), (unsigned long long)trainer->epochs,
+           cli_agree(trainer->epochs, "epoch", "epochs"), trainer->batch_size,
            relume_init_name(options->init), (unsigned long long)trainer->seed);
 }
 
@@ -340,11 +341,12 @@ static bool print_run(const struct cli_term *term, const relume_run *run,
 {
     const relume_run_result *result = relume_run_get_result(run);
     const relume_run_options *options = relume_run_get_options(run);
-    printf("state       %s: %llu epochs, %llu steps done\n",
+    printf("state       %s: %llu %s, %llu %s done\n",
            result->finished   ? "finished"
            : result->diverged ? "diverged"
                               : "not finished",
-           (unsigned long long)result->epochs, (unsigned long long)result->steps);
+           (unsigned long long)result->epochs, cli_agree(result->epochs, "epoch", "epochs"),
+           (unsigned long long)result->steps, cli_agree(result->steps, "step", "steps"));
     print_run_settings(term, options);
     print_scores(result);
     fputs("ledger      ", stdout);

@@ -266,17 +266,18 @@ static relume_status score_of(struct predictions *predictions, relume_score *sco
 static void tell_score(const struct predictions *predictions, relume_score score)
 {
     FILE *stream = predictions->program->err.stream;
+    const char *samples = cli_agree(predictions->samples, "sample", "samples");
     if (isfinite(score.accuracy))
-        fprintf(stream, "%zu samples: accuracy %.4f, loss %.4f\n", predictions->samples, score.accuracy,
+        fprintf(stream, "%zu %s: accuracy %.4f, loss %.4f\n", predictions->samples, samples, score.accuracy,
                 score.loss);
     else if (isfinite(score.loss))
-        fprintf(stream, "%zu samples: loss %.6g\n", predictions->samples, score.loss);
+        fprintf(stream, "%zu %s: loss %.6g\n", predictions->samples, samples, score.loss);
     else if (predictions->unscored.status != RELUME_OK) {
-        fprintf(stream, "%zu samples, not compared with their targets: ", predictions->samples);
+        fprintf(stream, "%zu %s, not compared with their targets: ", predictions->samples, samples);
         cli_put_text(&predictions->program->err, predictions->unscored.message);
         fputc('\n', stream);
     } else
-        fprintf(stream, "%zu samples, without labels to compare with\n", predictions->samples);
+        fprintf(stream, "%zu %s, without labels to compare with\n", predictions->samples, samples);
 }
 
 static relume_status deliver(struct predictions *predictions, enum format format, relume_error *error)

@@ -99,7 +99,7 @@ static void tell(const struct cli_program *program, const struct serve *serve)
     (void)fflush(stdout);
     FILE *err = program->err.stream;
     if (serve->folder)
-        fprintf(err, "serving %zu run%s; Ctrl-C ends it\n", serve->runs, serve->runs == 1 ? "" : "s");
+        fprintf(err, "serving %zu %s; Ctrl-C ends it\n", serve->runs, cli_agree(serve->runs, "run", "runs"));
     else
         fputs("serving one run; Ctrl-C ends it\n", err);
     if (!serve->loopback)

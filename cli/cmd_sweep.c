@@ -127,8 +127,9 @@ static relume_status print_result(const struct sweep *sweep, relume_error *error
 static int conclude(const struct sweep *sweep, relume_status status, relume_error *error)
 {
     if (status == RELUME_INTERRUPTED) {
-        fprintf(sweep->program->err.stream, "stopped: %zu of %zu trainings are done\n", sweep->rows,
-                sweep->plan.groups * sweep->plan.rates);
+        size_t all = sweep->plan.groups * sweep->plan.rates;
+        fprintf(sweep->program->err.stream, "stopped: %zu of %zu %s %s done\n", sweep->rows, all,
+                cli_agree(all, "training", "trainings"), cli_agree(sweep->rows, "is", "are"));
         int number = cli_stop;
         if (sweep->rows > 0 && print_result(sweep, error) != RELUME_OK)
             return cli_fail(sweep->program, error);

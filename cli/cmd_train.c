@@ -184,8 +184,9 @@ static void print_outcome(const struct cli_program *program, const struct settin
     if (isfinite(result->test.loss))
         fputs(", ", stdout);
     print_score("test", result->test);
-    printf("\nafter   %llu epochs, %s steps", (unsigned long long)result->epochs,
-           cli_grouped(result->steps, steps));
+    printf("\nafter   %llu %s, %s %s", (unsigned long long)result->epochs,
+           cli_agree(result->epochs, "epoch", "epochs"), cli_grouped(result->steps, steps),
+           cli_agree(result->steps, "step", "steps"));
     if (result->best_epoch)
         printf("; the weights of epoch %llu were the best and are kept",
                (unsigned long long)result->best_epoch);
@@ -220,9 +221,10 @@ static void warn_of_deaths(const struct cli_program *program, const struct setti
         if ((double)layer.dead < many * (double)layer.units)
             continue;
         cli_style(&program->err, CLI_YELLOW);
-        fprintf(program->err.stream,
-                "warning: %zu of the %zu units of %s are dead: no training sample opens them", layer.dead,
-                layer.units, layer.name);
+        fprintf(program->err.stream, "warning: %zu of %s%zu %s of %s %s dead: no training sample opens %s",
+                layer.dead, cli_agree(layer.units, "", "the "), layer.units,
+                cli_agree(layer.units, "unit", "units"), layer.name, cli_agree(layer.dead, "is", "are"),
+                cli_agree(layer.dead, "it", "them"));
         cli_style(&program->err, CLI_PLAIN);
         fprintf(program->err.stream,
                 "\n  To lose fewer, train again with a lower rate (--lr %.2g) or with --warmup %llu\n",

@@ -204,9 +204,10 @@ static void print_gate(const struct explain *explain)
         say(explain, "The gate: p > 0, so it is open and z = p.");
     else
         say(explain, "The gate: p is not above 0, so it is shut and z = 0.");
-    say(explain, "Over the training split %s of %s samples open it; the largest p is %.6g.",
+    say(explain, "Over the training split %s of %s %s %s it; the largest p is %.6g.",
         cli_grouped(explain->whole.active, active), cli_grouped(explain->whole.samples, samples),
-        (double)explain->whole.margin);
+        cli_agree(explain->whole.samples, "sample", "samples"),
+        cli_agree(explain->whole.active, "opens", "open"), (double)explain->whole.margin);
 }
 
 static bool print_forward(const struct explain *explain)
@@ -223,10 +224,10 @@ static bool print_forward(const struct explain *explain)
     for (size_t k = 0; k < explain->it.inputs; k++)
         nonzero += explain->it.x[k] != 0.0f;
     say(explain,
-        "w is %s, the unit's row. Of its %zu inputs%s, those that are not 0 count: %zu. The largest "
+        "w is %s, the unit's row. Of its %zu %s%s, those that are not 0 count: %zu. The largest "
         "terms first:",
-        row_name(explain, row), explain->it.inputs, explain->layer == 0 ? "" : ", the z of the layer below",
-        nonzero);
+        row_name(explain, row), explain->it.inputs, cli_agree(explain->it.inputs, "input", "inputs"),
+        explain->layer == 0 ? "" : ", the z of the layer below", nonzero);
     putchar('\n');
     bool ok = print_terms(explain, term);
     free(term);
@@ -392,9 +393,9 @@ static bool print_update(const struct explain *explain)
     head(explain, "3", text);
     if (!it->open) {
         say(explain,
-            "dp is 0, so d%s is a row of %zu zeros and db is 0. Whatever the learning rate, this sample "
+            "dp is 0, so d%s is a row of %zu %s and db is 0. Whatever the learning rate, this sample "
             "leaves w and b as they are.",
-            row, it->inputs);
+            row, it->inputs, cli_agree(it->inputs, "zero", "zeros"));
         return true;
     }
     say(explain,
@@ -467,10 +468,11 @@ static void print_why(const struct explain *explain)
         return;
     if (explain->whole.active > 0) {
         head(explain, "4", "The unit is not dead");
-        say(explain,
-            "%s other samples open its gate, and each of those moves w and b. Leave --sample out to "
-            "see one.",
-            cli_grouped(explain->whole.active, active));
+        say(explain, "%s other %s w and b. Leave --sample out to see %s.",
+            cli_grouped(explain->whole.active, active),
+            cli_agree(explain->whole.active, "sample opens its gate, and moves",
+                      "samples open its gate, and each of those moves"),
+            cli_agree(explain->whole.active, "it", "one"));
         return;
     }
     head(explain, "4", "Why it is dead, and whether it stays so");

@@ -43,6 +43,9 @@ relume_status forecast_check_data(const struct forecast *forecast, relume_error 
 /* Leaves the forecast with the run, and says so; what hinders it is no failure of the forecast. */
 void forecast_keep(const struct forecast *forecast, relume_engine *engine);
 
+/* How far a rate must spare everybody, in words: "200 steps", or "step" after "the first". */
+void forecast_steps(const struct forecast *forecast, char *text, size_t size);
+
 relume_status forecast_print_text(const struct forecast *forecast, relume_error *error);
 relume_status forecast_print_json(const struct forecast *forecast, relume_error *error);
 

@@ -33,9 +33,10 @@ static void introduce(const struct forecast *forecast)
     const relume_forecast *chosen = &forecast->at[0].forecast;
     char samples[32];
     cli_put_text(&forecast->program->out, relume_dataset_get_name(forecast->dataset));
-    printf(": %s training samples of %zu features%s\n", cli_grouped(chosen->samples, samples),
-           relume_dataset_get_features(forecast->dataset),
-           forecast->at[0].standardize ? ", standardized" : "");
+    size_t features = relume_dataset_get_features(forecast->dataset);
+    printf(": %s training %s of %zu %s%s\n", cli_grouped(chosen->samples, samples),
+           cli_agree(chosen->samples, "sample", "samples"), features,
+           cli_agree(features, "feature", "features"), forecast->at[0].standardize ? ", standardized" : "");
     printf("network: hidden %s, init %s\n\n", cli_text(args, "hidden"), cli_text(args, "init"));
 }
 
@@ -71,15 +72,16 @@ static bool print_layers(const struct forecast *forecast)
 static void explain_layers(const struct forecast *forecast)
 {
     const relume_forecast *chosen = &forecast->at[0].forecast;
+    const char *networks = cli_agree(chosen->seeds, "network", "networks");
     bool classes = isfinite(chosen->network_dead);
     putchar('\n');
     say(forecast,
         "Shares of units born dead: no training sample opens them at the first weights. \"expected\" is the "
         "closed form, which knows only the mean norm and the mean correlation of the samples; \"measured\" "
         "is "
-        "the count over the whole training split, the mean of %zu networks (seeds %s on) with its standard "
+        "the count over the whole training split, the mean of %zu %s (seeds %s on) with its standard "
         "error.",
-        chosen->seeds, cli_text(forecast->program->args, "seed"));
+        chosen->seeds, networks, cli_text(forecast->program->args, "seed"));
     if (isfinite(chosen->gamma))
         say(forecast, "Inputs: |mean| = %.4g, deviation %.4g, so gamma = %.3g%s.", chosen->mean_norm,
             chosen->deviation_norm, chosen->gamma,
@@ -90,14 +92,14 @@ static void explain_layers(const struct forecast *forecast)
         say(forecast,
             "The whole network is born dead, some layer having no unit open, with the probability %.3g at "
             "one "
-            "input point (Lu et al.); over the whole split that was so in %zu of %zu networks.",
-            chosen->network_dead, chosen->networks_dead, chosen->seeds);
+            "input point (Lu et al.); over the whole split that was so in %zu of %zu %s.",
+            chosen->network_dead, chosen->networks_dead, chosen->seeds, networks);
     else
         say(forecast,
-            "Some layer was dead over the whole split in %zu of %zu networks (the formula of Lu et al. is "
+            "Some layer was dead over the whole split in %zu of %zu %s (the formula of Lu et al. is "
             "for "
             "biases of 0).",
-            chosen->networks_dead, chosen->seeds);
+            chosen->networks_dead, chosen->seeds, networks);
 }
 
 /* ---- the alternatives ---- */
@@ -164,23 +166,33 @@ static void tell_lethal(const struct forecast *forecast)
             rate->unit, (unsigned long long)rate->step);
 }
 
+void forecast_steps(const struct forecast *forecast, char *text, size_t size)
+{
+    unsigned long long steps = cli_whole(forecast->program->args, "steps");
+    if (steps == 1)
+        (void)snprintf(text, size, "step");
+    else
+        (void)snprintf(text, size, "%llu steps", steps);
+}
+
 static void tell_rate(const struct forecast *forecast)
 {
     const struct cli_args *args = forecast->program->args;
     const relume_safe_rate *rate = &forecast->rate;
     const struct cli_term *out = &forecast->program->out;
+    char steps[40];
     if (!forecast->has_rate)
         return;
+    forecast_steps(forecast, steps, sizeof steps);
     putchar('\n');
     cli_style(out, CLI_BOLD);
     printf("Learning rate, %s, batch %s, seed %s\n", cli_text(args, "optimizer"), cli_text(args, "batch"),
            cli_text(args, "seed"));
     cli_style(out, CLI_PLAIN);
     if (rate->safe > 0)
-        say(forecast, "Up to %.3g nobody dies in the first %s steps.", rate->safe, cli_text(args, "steps"));
+        say(forecast, "Up to %.3g nobody dies in the first %s.", rate->safe, steps);
     else
-        say(forecast, "No rate from %.3g on is without a death in the first %s steps.", rate->lethal,
-            cli_text(args, "steps"));
+        say(forecast, "No rate from %.3g on is without a death in the first %s.", rate->lethal, steps);
     if (rate->lethal > 0)
         tell_lethal(forecast);
     say(forecast,
@@ -196,7 +208,8 @@ relume_status forecast_print_text(const struct forecast *forecast, relume_error 
     explain_layers(forecast);
     putchar('\n');
     cli_style(&forecast->program->out, CLI_BOLD);
-    printf("Measured elsewhere (%zu networks each)\n", forecast->at[1].forecast.seeds);
+    printf("Measured elsewhere (%zu %s each)\n", forecast->at[1].forecast.seeds,
+           cli_agree(forecast->at[1].forecast.seeds, "network", "networks"));
     cli_style(&forecast->program->out, CLI_PLAIN);
     if (!print_cases(forecast))
         return cli_error(error, RELUME_NO_MEMORY, "cannot allocate memory for the table");

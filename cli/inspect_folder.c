@@ -72,8 +72,8 @@ relume_status cli_refuse_folder(const char *path, relume_error *error)
     if (content.runs.count > 0)
         return cli_error(
             error, RELUME_NOT_FOUND,
-            "%.200s: is a folder with %zu run%s in it, and no run itself; name one, such as %.200s/%.60s",
-            path, content.runs.count, content.runs.count == 1 ? "" : "s", path, content.runs.name[0]);
+            "%.200s: is a folder with %zu %s in it, and no run itself; name one, such as %.200s/%.60s", path,
+            content.runs.count, cli_agree(content.runs.count, "run", "runs"), path, content.runs.name[0]);
     if (content.entries.count > 0)
         list_names(&content.entries, listed, sizeof listed);
     return cli_error(

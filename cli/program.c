@@ -63,6 +63,11 @@ relume_status cli_engine(const struct cli_program *program, relume_engine **engi
     return relume_engine_create(&options, engine, error);
 }
 
+const char *cli_agree(unsigned long long number, const char *one, const char *many)
+{
+    return number == 1 ? one : many;
+}
+
 void cli_data_options(const struct cli_args *args, relume_dataset_options *options)
 {
     relume_dataset_options_default(options);
@@ -158,8 +163,9 @@ int cli_check_dead(const struct cli_program *program, size_t dead, size_t units)
         return relume_status_exit(RELUME_OK);
     put_prefix(&program->err, args->command->name);
     fprintf(program->err.stream,
-            "check failed: %zu of %zu hidden units are dead (%.2f %%), more than the %s allowed\n", dead,
-            units, 100 * share, cli_text(args, "fail-if-dead"));
+            "check failed: %zu of %zu hidden %s %s dead (%.2f %%), more than the %s allowed\n", dead, units,
+            cli_agree(units, "unit", "units"), cli_agree(dead, "is", "are"), 100 * share,
+            cli_text(args, "fail-if-dead"));
     return relume_status_exit(RELUME_CHECK_FAILED);
 }
 

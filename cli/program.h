@@ -42,6 +42,9 @@ __attribute__((format(printf, 3, 4))) relume_status cli_error(relume_error *erro
 /* An engine with the threads asked for. */
 relume_status cli_engine(const struct cli_program *program, relume_engine **engine, relume_error *error);
 
+/* The word that goes with a number: `one` with 1, else `many`. */
+const char *cli_agree(unsigned long long number, const char *one, const char *many);
+
 /* The options of DATA as the command line gives them; texts point into the arguments. */
 void cli_data_options(const struct cli_args *args, relume_dataset_options *options);
 

@@ -64,10 +64,10 @@ static void add_deaths(struct words *words, const relume_sweep_row *row, size_t 
     else
         add(words, "No rate tried is without deaths");
     if (died)
-        add(words, "; at lr %g there %s %llu death%s", row[cliff->deaths].learning_rate,
-            row[cliff->deaths].total.deaths == 1 ? "is" : "are",
+        add(words, "; at lr %g there %s %llu %s", row[cliff->deaths].learning_rate,
+            cli_agree(row[cliff->deaths].total.deaths, "is", "are"),
             (unsigned long long)row[cliff->deaths].total.deaths,
-            row[cliff->deaths].total.deaths == 1 ? "" : "s");
+            cli_agree(row[cliff->deaths].total.deaths, "death", "deaths"));
     if (cliff->dead != SIZE_MAX)
         add(words, "; from lr %g on more than a tenth of the units are lost by the end",
             row[cliff->dead].learning_rate);

@@ -82,8 +82,9 @@ static void introduce(const struct sweep *sweep)
 {
     const struct cli_args *args = sweep->program->args;
     cli_put_text(&sweep->program->out, relume_dataset_get_name(sweep->dataset));
-    printf(", hidden %s, %s epochs, batch %s, seed %s\n", cli_text(args, "hidden"), cli_text(args, "epochs"),
-           cli_text(args, "batch"), cli_text(args, "seed"));
+    printf(", hidden %s, %s %s, batch %s, seed %s\n", cli_text(args, "hidden"), cli_text(args, "epochs"),
+           cli_agree(cli_whole(args, "epochs"), "epoch", "epochs"), cli_text(args, "batch"),
+           cli_text(args, "seed"));
 }
 
 static relume_status print_group(const struct sweep *sweep, size_t group, relume_error *error)

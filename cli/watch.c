@@ -1,6 +1,7 @@
 /* See watch.h. */
 #include "watch.h"
 
+#include "program.h"
 #include "signals.h"
 
 enum { NAMED = 4 }; /* units named in a warning; the others are counted */
@@ -45,11 +46,11 @@ static void tell_deaths(const struct cli_watch *watch, const relume_run_news *ne
     const struct cli_term *err = watch->progress->err;
     cli_progress_end(watch->progress);
     cli_style(err, CLI_YELLOW);
-    fprintf(err->stream, "warning: %zu unit%s died ", deaths, deaths == 1 ? "" : "s");
+    fprintf(err->stream, "warning: %zu %s died ", deaths, cli_agree(deaths, "unit", "units"));
     put_steps(err->stream, news);
     cli_style(err, CLI_PLAIN);
-    fprintf(err->stream, ", learning rate %g; %zu of %zu are dead after step %llu\n  ",
-            news->progress.learning_rate, news->dead, news->hidden_units,
+    fprintf(err->stream, ", learning rate %g; %zu of %zu %s dead after step %llu\n  ",
+            news->progress.learning_rate, news->dead, news->hidden_units, cli_agree(news->dead, "is", "are"),
             (unsigned long long)news->progress.step);
     put_units(err->stream, news, deaths);
     fputc('\n', err->stream);

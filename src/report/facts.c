@@ -12,6 +12,7 @@
 #include "data/dataset.h"
 #include "network/network.h"
 #include "report/gather.h"
+#include "report/words.h"
 #include "run/run.h"
 
 static relume_status keep_text(struct rlm_facts *facts, char **to, const char *text, relume_error *error)
@@ -173,9 +174,9 @@ static relume_status count_now(struct rlm_gather *gather, relume_error *error)
     options.nearly_dead = relume_run_get_options(gather->run)->nearly_dead;
     if (!gather->dataset)
         return rlm_error_set(error, RELUME_NOT_FOUND,
-                             "%s holds no census of the weights after %llu steps, and: %s",
+                             "%s holds no census of the weights after %llu step%s, and: %s",
                              gather->facts->run, (unsigned long long)gather->facts->model_step,
-                             gather->facts->dataset_trouble);
+                             rlm_words_plural(gather->facts->model_step), gather->facts->dataset_trouble);
     RLM_TRY(relume_census_create(gather->network, gather->dataset, RELUME_SPLIT_TRAIN, &options,
                                  &gather->census, error));
     return rlm_census_count(gather->census, gather->stop, error);

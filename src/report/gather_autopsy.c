@@ -141,9 +141,10 @@ static relume_status hold_if_short(struct rlm_gather *gather, const relume_repor
     RLM_TRY(foretell(gather, &seconds, &steps, error));
     if (wish->autopsy == RELUME_REPORT_AUTOPSY_SHORT && seconds > wish->autopsy_seconds)
         return rlm_facts_print(gather->facts, &gather->facts->autopsy.left_out, error,
-                               "repeating %s updates and counting over the data is foretold to take %s s or "
+                               "repeating %s update%s and counting over the data is foretold to take %s s or "
                                "more" ASK_FOR_IT,
-                               rlm_words_number(&w, steps), rlm_words_number(&w, (uint64_t)ceil(seconds)));
+                               rlm_words_number(&w, steps), rlm_words_plural(steps),
+                               rlm_words_number(&w, (uint64_t)ceil(seconds)));
     return hold(gather, wish, found, error);
 }
 

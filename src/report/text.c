@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "report/print.h"
+#include "report/words.h"
 #include "report/writer.h"
 
 #define STRIP 32 /* cells of a strip, at most */
@@ -212,7 +213,8 @@ static void put_event_curve(const struct sheet *sheet, const char *name, const s
         return;
     rlm_strbuf_print(sheet->buffer, "%-15s", name);
     put_strip(sheet, value, cells, 0, high);
-    rlm_strbuf_print(sheet->buffer, "  %llu over %llu steps\n", total, (unsigned long long)facts->step);
+    rlm_strbuf_print(sheet->buffer, "  %llu over %llu step%s\n", total, (unsigned long long)facts->step,
+                     rlm_words_plural(facts->step));
 }
 
 static void put_curves(const struct sheet *sheet, const struct rlm_facts *facts)
@@ -372,8 +374,9 @@ static void put_forecast(const struct sheet *sheet, const struct rlm_facts *fact
                          100 * forecast->layer[l].measured,
                          100 * (double)facts->layer[l].ledger.born_dead / (double)facts->layer[l].units);
     if (isfinite(forecast->safe))
-        rlm_strbuf_print(sheet->buffer, "safe in the first %llu steps: a rate up to %.3g\n",
-                         (unsigned long long)forecast->steps, forecast->safe);
+        rlm_strbuf_print(sheet->buffer, "safe in the first %llu step%s: a rate up to %.3g\n",
+                         (unsigned long long)forecast->steps, rlm_words_plural(forecast->steps),
+                         forecast->safe);
 }
 
 /* The text in place without characters beyond ASCII; each becomes one, so widths stay. */

@@ -64,6 +64,20 @@ static uint64_t epoch_of(const struct rlm_facts *facts, uint64_t step)
 
 /* ---- the sentences ---- */
 
+static relume_status say_silent(struct rlm_facts *facts, const struct rlm_facts_layer *layer,
+                                relume_error *error)
+{
+    struct rlm_words w = {.next = 0};
+    char **to = &facts->verdict.headline;
+    if (layer->units == 1)
+        return rlm_facts_print(facts, to, error,
+                               "The only unit of %s is dead: nothing passes through the network.",
+                               layer->name);
+    return rlm_facts_print(facts, to, error,
+                           "All %s units of %s are dead: nothing passes through the network.",
+                           rlm_words_number(&w, layer->units), layer->name);
+}
+
 static relume_status say_headline(struct rlm_facts *facts, const struct rlm_deaths_sum *sum,
                                   relume_error *error)
 {
@@ -75,22 +89,20 @@ static relume_status say_headline(struct rlm_facts *facts, const struct rlm_deat
     if (facts->hidden_units == 0)
         return rlm_facts_print(facts, to, error, "This network has no hidden units.");
     if (sum->silent_layer < facts->layers)
-        return rlm_facts_print(facts, to, error,
-                               "All %s units of %s are dead: nothing passes through the network.",
-                               rlm_words_number(&w, facts->layer[sum->silent_layer].units),
-                               facts->layer[sum->silent_layer].name);
+        return say_silent(facts, &facts->layer[sum->silent_layer], error);
     if (facts->dead == 0)
-        return rlm_facts_print(facts, to, error, "All %s hidden units are alive.",
-                               rlm_words_number(&w, facts->hidden_units));
+        return facts->hidden_units == 1 ? rlm_facts_print(facts, to, error, "The only hidden unit is alive.")
+                                        : rlm_facts_print(facts, to, error, "All %s hidden units are alive.",
+                                                          rlm_words_number(&w, facts->hidden_units));
     size_t worst = facts->layer[sum->worst].account.dead;
     const char *verb = facts->dead == 1 ? "is" : "are";
     if (facts->layers > 1 && facts->dead > 1 && 10 * worst >= 6 * facts->dead)
         return rlm_facts_print(facts, to, error, "%s of %s hidden units %s dead, %s of them in %s.",
                                rlm_words_number(&w, facts->dead), rlm_words_number(&w, facts->hidden_units),
                                verb, worst == facts->dead ? "all" : "most", facts->layer[sum->worst].name);
-    return rlm_facts_print(facts, to, error, "%s of %s hidden units %s dead.",
+    return rlm_facts_print(facts, to, error, "%s of %s hidden unit%s %s dead.",
                            rlm_words_number(&w, facts->dead), rlm_words_number(&w, facts->hidden_units),
-                           verb);
+                           rlm_words_plural(facts->hidden_units), verb);
 }
 
 static relume_status say_accuracy(struct rlm_facts *facts, relume_error *error)

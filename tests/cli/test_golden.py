@@ -149,6 +149,17 @@ CASES = {
         ["inspect", "nothing"],
         ["inspect", "text.safetensors"],
     ],
+    "one-of-each": [  # and so no word in the plural beside a 1
+        ["train", "one.npy", "--labels", "target.npy", "--hidden", "1", "--epochs", "1", "--batch", "16", "--lr", "0.5", "--loss",
+         "mse", "--progress", "off", "-o", "run"],
+        ["inspect", "run"],
+        ["report", "run"],
+        ["autopsy", "run"],
+        ["census", "run", "one.npy"],
+        ["predict", "run", "one.npy"],
+        ["forecast", "run", "--seeds", "1", "--steps", "1"],
+        ["gradcheck", "one.npy", "--labels", "target.npy", "--hidden", "1"],
+    ],
     "wrong-usage": [
         [],
         ["trian"],
@@ -196,6 +207,8 @@ def make_data(relume):
     numbers = program.Numbers(3)
     program.write_npy(relume.path("numbers.npy"), [[(numbers.below(17) - 8) / 8 for _ in range(3)] for _ in range(12)])
     program.write_npy(relume.path("targets.npy"), [[(numbers.below(17) - 8) / 8] for _ in range(12)])
+    program.write_npy(relume.path("one.npy"), [[0.75]])
+    program.write_npy(relume.path("target.npy"), [[0.5]])
     with open(relume.path("table.csv"), encoding="ascii") as file:
         lines = file.read().split("\n")
     for name, line in (("nan.csv", "1,nan,2,3,a"), ("ragged.csv", "1,2,3,a")):
