@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -201,6 +203,50 @@ relume_status rlm_checkpoint_list(const struct rlm_paths *paths, const relume_al
     *steps = list.step;
     *count = list.count;
     return RELUME_OK;
+}
+
+static bool is_link(int folder, const char *name)
+{
+    struct stat about;
+    return fstatat(folder, name, &about, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(about.st_mode);
+}
+
+static relume_status refuse_link(const char *folder, const char *name, relume_error *error)
+{
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s%s%s", folder, *name ? "/" : "", name);
+    rlm_error_clear(error);
+    rlm_error_at_file(error, path);
+    return rlm_error_set(error, RELUME_BAD_FORMAT,
+                         "%.400s: is a symbolic link; a run writes in its own folder only: put what the link "
+                         "leads to in its place, or take it away",
+                         path);
+}
+
+static relume_status refuse_checkpoints(DIR *folder, const char *path, relume_error *error)
+{
+    const char *name;
+    uint64_t step;
+    while ((name = next_name(folder)) != NULL)
+        if (read_step(name, &step) && is_link(dirfd(folder), name))
+            return refuse_link(path, name, error);
+    return errno == 0 ? RELUME_OK : cannot(path, "read the folder", errno, error);
+}
+
+relume_status rlm_folder_refuse_links(const struct rlm_paths *paths, relume_error *error)
+{
+    char journal[PATH_MAX];
+    (void)snprintf(journal, sizeof journal, "%s-journal", paths->history);
+    const char *const own[] = {paths->history, journal, paths->model, paths->checkpoints};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (is_link(AT_FDCWD, own[i]))
+            return refuse_link(own[i], "", error);
+    DIR *folder = opendir(paths->checkpoints);
+    if (!folder) /* none yet, or whoever lists them will say what is wrong */
+        return RELUME_OK;
+    relume_status status = refuse_checkpoints(folder, paths->checkpoints, error);
+    (void)closedir(folder);
+    return status;
 }
 
 /* Removes NAME.tmp-THREAD where NAME is of this folder's own files. */

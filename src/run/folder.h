@@ -31,6 +31,11 @@ enum rlm_folder_kind {
 relume_status rlm_folder_classify(const struct rlm_paths *paths, enum rlm_folder_kind *kind,
                                   relume_error *error);
 
+/* A run directory may come from anybody, and a link in it may lead to any file of the user's: what a run
+ * writes over must be its own. BAD_FORMAT, naming the link, where the history, the model, the checkpoints or
+ * their folder is one; the run directory itself may be reached by links. */
+relume_status rlm_folder_refuse_links(const struct rlm_paths *paths, relume_error *error);
+
 /* The steps of the checkpoints there are, in ascending order, allocated by rlm_alloc; none where the folder
  * is missing. */
 relume_status rlm_checkpoint_list(const struct rlm_paths *paths, const relume_allocator *allocator,

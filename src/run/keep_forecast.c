@@ -71,6 +71,8 @@ relume_status relume_forecast_keep(relume_engine *engine, const char *path, cons
     RLM_TRY(rlm_paths_init(&paths, &engine->allocator, path, error));
     relume_status status = rlm_lock_take(paths.lock, &lock, error);
     if (status == RELUME_OK)
+        status = rlm_folder_refuse_links(&paths, error);
+    if (status == RELUME_OK)
         status = rlm_history_open(&history, paths.history, true, error);
     if (status == RELUME_OK)
         status = keep(&history, path, forecast, rate, steps, error);

@@ -39,7 +39,8 @@ static relume_status claim(relume_run *run, bool resume, enum rlm_folder_kind *k
         return RELUME_OK;
     RLM_TRY(rlm_lock_take(run->paths.lock, &run->lock, error));
     RLM_TRY(rlm_folder_classify(&run->paths, kind, error));
-    return refuse_folder(run, *kind, resume, error);
+    RLM_TRY(refuse_folder(run, *kind, resume, error));
+    return rlm_folder_refuse_links(&run->paths, error);
 }
 
 /* ---- what is trained ---- */

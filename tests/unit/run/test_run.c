@@ -477,6 +477,54 @@ static void test_only_a_lock_is_written_over(void **state)
     relume_engine_destroy(engine);
 }
 
+/* A run that was received may hold links to files of its reader's: nothing is written through them. */
+static void test_no_link_is_written_through(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "history.sqlite", "history.sqlite-journal",         "model.safetensors",
+        "checkpoints",    "checkpoints/step-0.safetensors", "checkpoints/step-99.safetensors"};
+    char path[128], reached[128], file[160], other[128];
+    relume_engine *engine = world_engine(NULL, 1, NULL);
+    relume_run_options options = run_options(run_path(path, "received"));
+    run_path(other, "readers-own");
+    options.resume = 1;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        relume_error error = {0};
+        relume_run *run = NULL;
+        size_t size, kept_size;
+        run_train(engine, &options, RELUME_OK);
+        (void)snprintf(file, sizeof file, "%s/%s", path, names[i]);
+        bool folder = strcmp(names[i], "checkpoints") == 0;
+        if (rename(file, other) != 0)
+            write_text(other, "nobody's step");
+        assert_int_equal(symlink(other, file), 0);
+        unsigned char *before = folder ? NULL : world_file(other, &size);
+        assert_status(relume_run_train(engine, &options, &run, &error), RELUME_BAD_FORMAT);
+        assert_null(run);
+        assert_string_equal(error.file, file);
+        assert_non_null(strstr(error.message, "symbolic link"));
+        if (!folder) {
+            unsigned char *kept = world_file(other, &kept_size);
+            assert_int_equal(kept_size, size);
+            assert_memory_equal(kept, before, size);
+            free(kept);
+        }
+        free(before);
+        assert_int_equal(remove(file), 0);
+        run_remove(path);
+        run_remove(other);
+    }
+    /* the run directory itself may be anywhere */
+    run_train(engine, &options, RELUME_OK);
+    assert_int_equal(symlink(path, run_path(reached, "reached")), 0);
+    options.path = reached;
+    run_train(engine, &options, RELUME_OK);
+    assert_int_equal(remove(reached), 0);
+    run_remove(path);
+    relume_engine_destroy(engine);
+}
+
 static void test_mismatch_names_the_setting(void **state)
 {
     (void)state;
@@ -789,6 +837,7 @@ int main(void)
         cmocka_unit_test(test_existing_is_never_overwritten),
         cmocka_unit_test(test_leftovers_of_a_beginning),
         cmocka_unit_test(test_only_a_lock_is_written_over),
+        cmocka_unit_test(test_no_link_is_written_through),
         cmocka_unit_test(test_mismatch_names_the_setting),
         cmocka_unit_test(test_shared_buffers_change_nothing),
         cmocka_unit_test(test_changed_data_are_refused),
