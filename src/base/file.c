@@ -114,27 +114,21 @@ static relume_status read_to_end(int descriptor, const relume_allocator *allocat
     }
 }
 
-relume_status rlm_file_read(const relume_allocator *allocator, const char *path, size_t limit,
+relume_status rlm_file_read(const relume_allocator *allocator, int descriptor, const char *path, size_t limit,
                             struct rlm_bytes *bytes, relume_error *error)
 {
-    int descriptor = open_again(path, O_RDONLY | O_CLOEXEC, 0);
-    if (descriptor < 0)
-        return system_failed(error, path, errno, "open");
     size_t room = 0;
     struct rlm_bytes made = {NULL, 0};
-    relume_status status = first_room(descriptor, path, limit, &room, error);
-    if (status == RELUME_OK) {
-        made.data = rlm_alloc(allocator, room, 1);
-        status = made.data ? read_to_end(descriptor, allocator, path, limit, room, &made, error)
-                           : rlm_error_memory(error, room, path);
-    }
-    (void)close(descriptor);
-    if (status != RELUME_OK) {
+    RLM_TRY(first_room(descriptor, path, limit, &room, error));
+    made.data = rlm_alloc(allocator, room, 1);
+    if (!made.data)
+        return rlm_error_memory(error, room, path);
+    relume_status status = read_to_end(descriptor, allocator, path, limit, room, &made, error);
+    if (status == RELUME_OK)
+        *bytes = made;
+    else
         rlm_free(made.data);
-        return status;
-    }
-    *bytes = made;
-    return RELUME_OK;
+    return status;
 }
 
 /* What `path` is now: *mode becomes the permissions a new file gets (those of the old one, where there is

@@ -19,9 +19,9 @@ struct rlm_bytes {
 bool rlm_file_exists(const char *path);
 bool rlm_file_is_folder(const char *path);
 
-/* Reads a whole regular file, or pipe, of at most `limit` bytes. NOT_FOUND, IO (with the system's words),
- * BAD_DATA above the limit or for a folder, NO_MEMORY. */
-relume_status rlm_file_read(const relume_allocator *allocator, const char *path, size_t limit,
+/* Reads a whole regular file, or pipe, of at most `limit` bytes, which is open at its beginning; `path` is
+ * for messages. IO (with the system's words), BAD_DATA above the limit or for a folder, NO_MEMORY. */
+relume_status rlm_file_read(const relume_allocator *allocator, int descriptor, const char *path, size_t limit,
                             struct rlm_bytes *bytes, relume_error *error);
 
 /* A file being replaced: written as `path` + ".tmp-THREAD", flushed, renamed over `path`, its folder flushed.

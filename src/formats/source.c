@@ -39,19 +39,6 @@ uint64_t rlm_limits_expanded(const struct rlm_limits *limits, uint64_t compresse
     return possible < allowed ? possible : allowed;
 }
 
-/* A stream without a size (a pipe, a device) becomes bytes. */
-static relume_status stream_slurp(const relume_allocator *allocator, struct rlm_source *source,
-                                  relume_error *error)
-{
-    struct rlm_bytes bytes;
-    size_t limit = source->limits.memory > SIZE_MAX ? SIZE_MAX : (size_t)source->limits.memory;
-    RLM_TRY(rlm_file_read(allocator, source->name, limit, &bytes, error));
-    source->owned_bytes = bytes.data;
-    source->bytes = bytes.data;
-    source->size = bytes.size;
-    return RELUME_OK;
-}
-
 static relume_status system_refuse(relume_error *error, int number, const char *path)
 {
     rlm_error_clear(error);
@@ -62,21 +49,35 @@ static relume_status system_refuse(relume_error *error, int number, const char *
     return rlm_error_system(error, status, number, "%s: cannot open", path);
 }
 
+/* A stream without a size (a pipe, a device) becomes bytes, and the descriptor is closed. */
+static relume_status stream_slurp(const relume_allocator *allocator, struct rlm_source *source,
+                                  relume_error *error)
+{
+    struct rlm_bytes bytes;
+    size_t limit = source->limits.memory > SIZE_MAX ? SIZE_MAX : (size_t)source->limits.memory;
+    relume_status status = rlm_file_read(allocator, source->descriptor, source->name, limit, &bytes, error);
+    (void)close(source->descriptor);
+    source->descriptor = -1;
+    if (status != RELUME_OK)
+        return status;
+    source->owned_bytes = bytes.data;
+    source->bytes = bytes.data;
+    source->size = bytes.size;
+    return RELUME_OK;
+}
+
+/* What it is, is asked of the file that is open: the name may lead to another by then. */
 static relume_status source_open(const relume_allocator *allocator, struct rlm_source *source,
                                  relume_error *error)
 {
     struct stat about;
-    if (stat(source->name, &about) != 0)
+    do
+        source->descriptor = open(source->name, O_RDONLY | O_CLOEXEC);
+    while (source->descriptor < 0 && errno == EINTR);
+    if (source->descriptor < 0 || fstat(source->descriptor, &about) != 0)
         return system_refuse(error, errno, source->name);
-    if (S_ISDIR(about.st_mode))
-        return rlm_refuse_file(error, RELUME_BAD_DATA, source->name, "is a folder; a file was expected");
     if (!S_ISREG(about.st_mode))
         return stream_slurp(allocator, source, error);
-    source->descriptor = open(source->name, O_RDONLY | O_CLOEXEC);
-    if (source->descriptor < 0)
-        return system_refuse(error, errno, source->name);
-    if (fstat(source->descriptor, &about) != 0)
-        return system_refuse(error, errno, source->name);
     source->size = (uint64_t)about.st_size;
     return RELUME_OK;
 }

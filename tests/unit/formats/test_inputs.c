@@ -1,7 +1,7 @@
 /* The readers of files where the world gives out: each allocation refused in turn, files that vanish, shrink
  * or are pipes, more texts than may be classes; and .npy as it is written. */
-#include "folder.h"
 #include "country.h"
+#include "folder.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -149,7 +149,9 @@ static void test_sources_that_cannot_be_opened(void **state)
     struct rlm_source source;
     relume_error error;
     assert_status(rlm_source_open(NULL, &source, in_folder("none"), &error), RELUME_NOT_FOUND);
+    assert_non_null(strstr(error.message, "cannot open: No such file or directory"));
     assert_status(rlm_source_open(NULL, &source, folder, &error), RELUME_BAD_DATA);
+    assert_non_null(strstr(error.message, "is a folder"));
     write_file("plain", "1", 1);
     assert_status(rlm_source_open(NULL, &source, in_folder("plain/below"), &error), RELUME_NOT_FOUND);
     for (size_t n = 1; n < 2; n++) {

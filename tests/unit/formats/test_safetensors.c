@@ -2,6 +2,7 @@
  * be refused. */
 #include "check.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +49,10 @@ static struct rlm_bytes write_sample(void)
     relume_error error;
     struct rlm_bytes bytes;
     assert_ok(rlm_safetensors_write(NULL, path, items, 4, pairs, 2, &error), error);
-    assert_ok(rlm_file_read(NULL, path, 1 << 20, &bytes, &error), error);
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(descriptor >= 0);
+    assert_ok(rlm_file_read(NULL, descriptor, path, 1 << 20, &bytes, &error), error);
+    assert_int_equal(close(descriptor), 0);
     return bytes;
 }
 
