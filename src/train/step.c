@@ -245,19 +245,18 @@ static relume_status backward_clipped(relume_trainer *trainer, relume_error *err
     updates_set(trainer, false);
     for (size_t l = 0; l < trainer->network->layer_count; l++)
         layer_apply(trainer, l, scale);
+    if (trainer->sleep[0].units > 0) /* it does not tell which rows it has moved */
+        memset(trainer->sleep[0].motion, RLM_MOTION_MOVED, trainer->sleep[0].units);
     return RELUME_OK;
 }
 
 /* ---- the step ---- */
 
-/* What the step just done tells of units at rest. A clipped gradient is applied to all rows at once, so then
- * only plain SGD is known to leave one alone. */
+/* What the step just done tells of units at rest. */
 static void rest_note(relume_trainer *trainer, const struct moment *now)
 {
     const struct rlm_layer_update *update = &trainer->backward.layer[0];
     bool still = rlm_update_is_still(&update->weight) && rlm_update_is_still(&update->bias);
-    if (trainer->gradients && trainer->sleep[0].units > 0)
-        memset(trainer->sleep[0].motion, RLM_MOTION_MOVED, trainer->sleep[0].units);
     for (size_t l = 0; l + 1 < trainer->network->layer_count; l++)
         rlm_sleep_note(&trainer->sleep[l], trainer->pass.layer[l].active, trainer->step);
     if (trainer->rest.units == 0)
