@@ -2,7 +2,10 @@
  *
  * A regular file is written beside its name, flushed and renamed, and keeps its permissions; something else
  * (a pipe, a device) is written directly. Formatting functions of stdio write to `stream`; errors are found
- * at close. */
+ * at close.
+ *
+ * src/base/file.h replaces files in the same way for the library, which has no public writer: the program
+ * sees the public headers alone, and writing files for others is no part of what they are about. */
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H
 
