@@ -127,7 +127,8 @@ def no_foreign_origin_in_a_turkish_locale(server):
         if made.returncode != 0:
             print("# skipped: localedef or the source of tr_TR is missing (package locales)")
             return
-        turkish = Server(server.folder, "run", environment={"LOCPATH": places, "LC_ALL": "tr_TR.UTF-8"})
+        sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"  # setlocale keeps a copy of LOCPATH
+        turkish = Server(server.folder, "run", environment={"LOCPATH": places, "LC_ALL": "tr_TR.UTF-8", "ASAN_OPTIONS": sanitizer})
         for header in ("Origin", "origin", "ORIGIN"):
             expect_status(turkish.get("/", f"{header}: http://evil.example"), 403, header)
         assert turkish.stop() == 130
