@@ -71,7 +71,7 @@ RELUME_API int relume_report_is_final(const relume_report *report);
 
 /* Prints the facts. `width` is the columns of a terminal for TEXT and ASCII (40 to 200; 0: 80), and of no
  * meaning otherwise. The text ends in a 0 byte and is valid until the next print or the report's end.
- * NOT_FOUND for HTML in a build without the page, NO_MEMORY. */
+ * NOT_FOUND for HTML in a build without the page, RESOURCE, NO_MEMORY. */
 RELUME_API relume_status relume_report_print(relume_report *report, relume_report_format format, size_t width,
                                              const char **text, size_t *length,
                                              relume_error *error) RELUME_MUST_CHECK;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/c_locale.h"
 #include "base/engine.h"
 #include "base/error.h"
 #include "report/print.h"
@@ -95,6 +96,20 @@ void relume_report_destroy(relume_report *report)
     rlm_free(report);
 }
 
+static relume_status print_text(relume_report *report, size_t width, bool ascii, relume_error *error)
+{
+    struct rlm_c_locale scope;
+    RLM_TRY(rlm_c_locale_enter(&scope, error));
+    rlm_report_text(&report->facts,
+                    width == 0    ? 80
+                    : width < 40  ? 40
+                    : width > 200 ? 200
+                                  : width,
+                    ascii, &report->text);
+    rlm_c_locale_leave(&scope);
+    return RELUME_OK;
+}
+
 relume_status relume_report_print(relume_report *report, relume_report_format format, size_t width,
                                   const char **text, size_t *length, relume_error *error)
 {
@@ -113,12 +128,7 @@ relume_status relume_report_print(relume_report *report, relume_report_format fo
     else if (format == RELUME_REPORT_JSON)
         rlm_report_json(&report->facts, buffer);
     else if (format == RELUME_REPORT_TEXT || format == RELUME_REPORT_ASCII)
-        rlm_report_text(&report->facts,
-                        width == 0    ? 80
-                        : width < 40  ? 40
-                        : width > 200 ? 200
-                                      : width,
-                        format == RELUME_REPORT_ASCII, buffer);
+        RLM_TRY(print_text(report, width, format == RELUME_REPORT_ASCII, error));
     else if (!rlm_report_html(&report->facts, buffer))
         return rlm_error_set(
             error, RELUME_NOT_FOUND,

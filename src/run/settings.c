@@ -4,12 +4,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/c_locale.h"
 #include "base/error.h"
 #include "base/strbuf.h"
 
@@ -110,27 +110,6 @@ const char *rlm_settings_get(const struct rlm_settings *settings, const char *ke
         if (strcmp(settings->setting[i].key, key) == 0)
             return settings->setting[i].value;
     return NULL;
-}
-
-/* ---- the calling thread in the C locale, so that 0.1 is "0.1" ---- */
-
-struct locale_scope {
-    locale_t c, before;
-};
-
-static relume_status locale_enter(struct locale_scope *scope, relume_error *error)
-{
-    scope->c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (scope->c == (locale_t)0)
-        return rlm_error_system(error, RELUME_RESOURCE, errno, "cannot have the C locale");
-    scope->before = uselocale(scope->c);
-    return RELUME_OK;
-}
-
-static void locale_leave(struct locale_scope *scope)
-{
-    (void)uselocale(scope->before);
-    freelocale(scope->c);
 }
 
 /* ---- options to texts ---- */
@@ -236,12 +215,12 @@ relume_status rlm_settings_gather(struct rlm_settings *settings, const relume_ru
 {
     char fingerprint[24];
     (void)snprintf(fingerprint, sizeof fingerprint, "%016" PRIx64, relume_dataset_get_fingerprint(dataset));
-    struct locale_scope scope = {0};
-    RLM_TRY(locale_enter(&scope, error));
+    struct rlm_c_locale scope = {0};
+    RLM_TRY(rlm_c_locale_enter(&scope, error));
     relume_status status = RELUME_OK;
     for (size_t i = 0; status == RELUME_OK && i < FIELDS; i++)
         status = gather_field(settings, &fields[i], options, error);
-    locale_leave(&scope);
+    rlm_c_locale_leave(&scope);
     if (status == RELUME_OK)
         status = rlm_settings_add(settings, "data_fingerprint", fingerprint, error);
     return status;
@@ -495,8 +474,8 @@ static relume_status refuse_field(const struct rlm_settings *settings, const str
 relume_status rlm_settings_apply(struct rlm_settings *settings, relume_run_options *options,
                                  relume_error *error)
 {
-    struct locale_scope scope = {0};
-    RLM_TRY(locale_enter(&scope, error));
+    struct rlm_c_locale scope = {0};
+    RLM_TRY(rlm_c_locale_enter(&scope, error));
     relume_status status = RELUME_OK;
     for (size_t i = 0; status == RELUME_OK && i < FIELDS; i++) {
         const char *value = rlm_settings_get(settings, fields[i].key);
@@ -504,6 +483,6 @@ relume_status rlm_settings_apply(struct rlm_settings *settings, relume_run_optio
             continue;
         status = refuse_field(settings, &fields[i], value, error);
     }
-    locale_leave(&scope);
+    rlm_c_locale_leave(&scope);
     return status;
 }

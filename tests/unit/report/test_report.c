@@ -383,7 +383,17 @@ static void test_sweep(void **state)
     relume_report_destroy(report);
 }
 
-/* A host program may have a decimal comma: the rates of the other runs are read all the same. */
+/* The report for a terminal, freed by the caller. */
+static char *text_of(relume_report *report)
+{
+    relume_error error = {0};
+    const char *text;
+    size_t length;
+    assert_ok(relume_report_print(report, RELUME_REPORT_TEXT, 0, &text, &length, &error), error);
+    return strdup(text);
+}
+
+/* A host program may have a decimal comma: rates are read, and numbers printed, as ever. */
 static void test_sweep_in_a_locale(void **state)
 {
     (void)state;
@@ -401,7 +411,12 @@ static void test_sweep_in_a_locale(void **state)
         skip_because("localedef or the source of de_DE is missing (package locales)");
     assert_int_equal(*localeconv()->decimal_point, ',');
     relume_report *report = report_of(path);
+    char *there = text_of(report);
     locale_leave();
+    char *here = text_of(report);
+    assert_string_equal(there, here);
+    free(there);
+    free(here);
     json_t *json = json_of(report);
     assert_int_equal(json_array_size(at(json, "sweep.rows")), 2);
     assert_true(json_number_value(at(json, "sweep.rows.0.learning_rate")) == 0.25);
