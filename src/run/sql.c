@@ -9,8 +9,7 @@
 #include "base/error.h"
 
 #define BUSY_MILLISECONDS 10000
-#define STOP_EVERY 10000 /* instructions of SQLite's machine between looks at the stop: about a millisecond  \
-                          */
+#define STOP_EVERY 10000 /* instructions of SQLite's machine between looks at the stop: some 1 ms */
 
 /* What a result code means to the caller of relume. */
 static relume_status status_of(int code)
