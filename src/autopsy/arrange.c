@@ -76,6 +76,7 @@ static void lists_layout(struct rlm_arena *arena, struct rlm_inputs *inputs)
     size_t groups = rlm_divide_up(inputs->samples, RLM_GROUP);
     inputs->used = rlm_arena_take(arena, groups * inputs->features, sizeof *inputs->used);
     inputs->used_count = rlm_arena_take(arena, groups, sizeof *inputs->used_count);
+    inputs->clean = rlm_arena_take(arena, groups, sizeof *inputs->clean);
 }
 
 static void list_group(void *context, size_t group, size_t thread)

@@ -329,6 +329,22 @@ static void measure(struct rlm_inputs *next, size_t panel, const float *z, size_
     rlm_inputs_put_norms(next, panel, sum, squares);
 }
 
+/* Sets x of a group to 0. What was written there last is listed, and is little where units fire on few
+ * samples. */
+static void clear(const struct rlm_inputs *next, size_t group, size_t panels)
+{
+    size_t features = next->features;
+    float *x = next->x + group * RLM_GROUP * features;
+    if (!next->used_count || !next->clean[group]) {
+        memset(x, 0, panels * features * RLM_LANES * sizeof *x);
+        return;
+    }
+    const uint32_t *used = next->used + group * features;
+    for (size_t panel = 0; panel < panels; panel++)
+        for (size_t i = 0; i < next->used_count[group]; i++)
+            memset(x + (panel * features + used[i]) * RLM_LANES, 0, RLM_LANES * sizeof *x);
+}
+
 /* Hands the outputs computed to their places, 0 to all others, and the margins to the ceilings. */
 static void scatter(const struct pass_region *region, size_t group, size_t count,
                     const struct rlm_ceiling_work *work, uint8_t *opened)
@@ -338,8 +354,9 @@ static void scatter(const struct pass_region *region, size_t group, size_t count
     size_t samples = rlm_size_min(RLM_GROUP, c->inputs->samples - group * RLM_GROUP);
     size_t panels = rlm_divide_up(samples, RLM_LANES);
     float *x = region->next->x + group * RLM_GROUP * features;
-    memset(x, 0, panels * features * RLM_LANES * sizeof *x);
+    clear(region->next, group, panels);
     if (region->next->used_count) {
+        region->next->clean[group] = 1;
         memcpy(region->next->used + group * features, work->open, count * sizeof *work->open);
         region->next->used_count[group] = (uint32_t)count;
     }
@@ -390,6 +407,11 @@ static void pass_task(void *context, size_t task, size_t thread)
 
 static void pass_run(const struct pass_region *region)
 {
+    struct rlm_inputs *next = region->next;
+    if (next->used_count && next->laid_out != next->features) {
+        memset(next->clean, 0, region->ceilings->groups);
+        next->laid_out = next->features;
+    }
     forget_rows(region->ceilings);
     rlm_pool_run(region->ceilings->inputs->engine->pool, pass_task, (void *)region,
                  rlm_divide_up(region->span.last - region->span.first, RLM_INPUTS_CHUNK));

@@ -36,6 +36,8 @@ struct rlm_inputs {
     double *norm2;         /* [samples], by place: √(Σx² + 1) */
     uint32_t *used; /* [groups][features]: a group's features but those that are 0 for all its samples */
     uint32_t *used_count; /* [groups]; NULL: not listed */
+    size_t laid_out;      /* features at which `clean` was noted */
+    uint8_t *clean;       /* [groups]: 1: x is known to be 0 but at the features listed */
     uint8_t *bytes; /* byte panels of an even number, by place: the raw data, when they are bytes. NULL: not
                        kept */
     uint16_t *quad; /* [groups][quads of four features]: those of its bytes that are not all 0 */

@@ -77,6 +77,12 @@ struct keep_region {
     size_t layer;
 };
 
+/* Whether a unit is what it was when it was kept last: as most dead ones are. */
+static bool is_kept(const struct rlm_moment *moment, size_t layer, size_t unit)
+{
+    return layer == 0 && moment->step > 0 && rlm_trainer_unit_rested(moment->trainer, unit, moment->step - 1);
+}
+
 /* The rows of some units. */
 static void keep_range(void *context, size_t begin, size_t end)
 {
@@ -85,7 +91,9 @@ static void keep_range(void *context, size_t begin, size_t end)
     const struct rlm_layer *from = &moment->after->layers[region->layer];
     const struct rlm_layer *to = &moment->before->layers[region->layer];
     size_t row = from->stride * sizeof(float);
-    memcpy(to->weight + begin * from->stride, from->weight + begin * from->stride, (end - begin) * row);
+    for (size_t unit = begin; unit < end; unit++)
+        if (!is_kept(moment, region->layer, unit))
+            memcpy(to->weight + unit * from->stride, from->weight + unit * from->stride, row);
     for (size_t s = 0; s < rlm_moment_slots(moment); s++) {
         struct rlm_slot slot = rlm_trainer_get_slot(moment->trainer, region->layer, s);
         const struct rlm_kept_slot *kept = &moment->slot[region->layer * 2 + s];
@@ -118,6 +126,11 @@ void rlm_moment_keep(struct rlm_moment *moment)
     moment->rate = rlm_schedule_rate(moment->options, moment->step, progress.steps);
     moment->batch = rlm_trainer_get_batch(moment->trainer);
     moment->dissected = false;
+}
+
+void rlm_moment_forget(struct rlm_moment *moment)
+{
+    moment->step = 0;
 }
 
 /* The units of the first layer that are dead after the update and were the same before it; NULL: not known.

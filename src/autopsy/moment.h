@@ -40,8 +40,10 @@ void rlm_moment_deinit(struct rlm_moment *moment);
 void rlm_moment_want_none(struct rlm_moment *moment);
 void rlm_moment_want(struct rlm_moment *moment, size_t layer, size_t unit);
 
-/* Keeps the state as it is: the next step of the trainer is then the moment's update. */
+/* Keeps the state as it is: the next step of the trainer is then the moment's update. Where anything but
+ * steps has changed the state since the last time, call rlm_moment_forget first. */
 void rlm_moment_keep(struct rlm_moment *moment);
+void rlm_moment_forget(struct rlm_moment *moment);
 
 /* Takes the batch apart, unless that has been done. DIVERGED. */
 relume_status rlm_moment_dissect(struct rlm_moment *moment, relume_error *error);

@@ -133,8 +133,10 @@ struct archive {
     uint64_t step; /* of the census */
 };
 
-static relume_status archive_open(struct archive *archive, relume_run *run, relume_error *error)
+static relume_status archive_open(struct archive *archive, relume_run *run, const volatile int *stop,
+                                  relume_error *error)
 {
+    archive->own.sql.stop = stop;
     archive->history = run->history.sql.handle ? &run->history : &archive->own; /* open where the run was
                                                                                    counted late */
     return archive->history == &run->history
@@ -286,7 +288,7 @@ static relume_status hold(struct rlm_docket *docket, struct archive *archive, re
                           relume_error *error)
 {
     uint64_t temporary = 0;
-    RLM_TRY(archive_open(archive, docket->run, error));
+    RLM_TRY(archive_open(archive, docket->run, docket->options->stop, error));
     RLM_TRY(find_moment(docket, archive->history, error));
     RLM_TRY(plan(docket, &temporary, error));
     if (docket->targets > 0)

@@ -91,7 +91,7 @@ relume_status rlm_inquest_go(struct rlm_inquest *inquest, uint64_t step, relume_
     RLM_TRY(rlm_docket_checkpoint(inquest->docket, step, &checkpoint, error));
     if (!inquest->placed || at > step || checkpoint > at)
         RLM_TRY(load(inquest, checkpoint, error));
-    inquest->moment.step = 0;
+    rlm_moment_forget(&inquest->moment);
     while (rlm_trainer_get_state(inquest->trainer).step < step)
         RLM_TRY(rlm_inquest_step(inquest, error));
     return RELUME_OK;
