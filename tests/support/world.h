@@ -101,6 +101,47 @@ static inline relume_dataset *world_dataset(relume_engine *engine, size_t sample
     return dataset;
 }
 
+/* What world_bytes makes: bytes drawn from `rng`, and classes that share out the values of the first feature
+ * evenly. */
+struct world_bytes {
+    size_t samples, features, classes;
+    struct rlm_rng rng;
+    double holdout;
+    bool standardize;
+    bool uneven; /* dark samples beside bright ones, and a feature (number 7) that is 0 in four of five */
+};
+
+static inline relume_dataset *world_bytes(relume_engine *engine, const struct world_bytes *meant)
+{
+    size_t features = meant->features;
+    unsigned char *x = malloc(meant->samples * features);
+    uint32_t *labels = malloc(meant->samples * sizeof *labels);
+    for (size_t i = 0; i < meant->samples * features; i++) {
+        size_t sample = i / features;
+        bool blank = meant->uneven && i % features == 7 && sample % 5 > 0;
+        uint64_t values = meant->uneven ? 1 + (255u >> sample % 4) : 256;
+        x[i] = (unsigned char)(blank ? 0 : rlm_rng_below(&meant->rng, i, values));
+    }
+    for (size_t i = 0; i < meant->samples; i++)
+        labels[i] = (uint32_t)(x[i * features] * meant->classes / 256);
+    relume_matrix matrix = {.samples = meant->samples,
+                            .features = features,
+                            .element = RELUME_U8,
+                            .x = x,
+                            .labels = labels,
+                            .classes = meant->classes};
+    relume_dataset_options options;
+    relume_dataset_options_default(&options);
+    options.standardize = meant->standardize;
+    options.holdout = meant->holdout;
+    relume_dataset *dataset = NULL;
+    relume_error error = {0};
+    assert_ok(relume_dataset_create(engine, "bytes", &matrix, &options, &dataset, &error), error);
+    free(x);
+    free(labels);
+    return dataset;
+}
+
 /* ---- networks ---- */
 
 /* Widths end with 0: {4, 8, 3, 0} takes 4 features, has one hidden layer of 8 and 3 outputs. */

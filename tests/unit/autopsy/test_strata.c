@@ -173,28 +173,12 @@ static void check_sieve(struct wander *w, size_t together)
 
 static relume_dataset *bytes(relume_engine *engine, bool standardize, uint64_t seed)
 {
-    unsigned char x[SAMPLES * FEATURES];
-    uint32_t labels[SAMPLES];
-    struct rlm_rng rng = {seed, RLM_RNG_TEST, 4};
-    for (size_t i = 0; i < sizeof x; i++) /* dark and bright samples, and features that are 0 in many */
-        x[i] = (unsigned char)(i % FEATURES == 7 && i / FEATURES % 5 > 0
-                                   ? 0
-                                   : rlm_rng_below(&rng, i, 1 + (255 >> i / FEATURES % 4)));
-    for (size_t i = 0; i < SAMPLES; i++)
-        labels[i] = (uint32_t)(i % 3);
-    relume_matrix matrix = {.samples = SAMPLES,
-                            .features = FEATURES,
-                            .element = RELUME_U8,
-                            .x = x,
-                            .labels = labels,
-                            .classes = 3};
-    relume_dataset_options options;
-    relume_dataset *dataset = NULL;
-    relume_error error = {0};
-    relume_dataset_options_default(&options);
-    options.standardize = standardize;
-    assert_ok(relume_dataset_create(engine, "bytes", &matrix, &options, &dataset, &error), error);
-    return dataset;
+    return world_bytes(engine, &(struct world_bytes){.samples = SAMPLES,
+                                                     .features = FEATURES,
+                                                     .classes = 3,
+                                                     .rng = {seed, RLM_RNG_TEST, 4},
+                                                     .standardize = standardize,
+                                                     .uneven = true});
 }
 
 static relume_network *network_for(relume_engine *engine, const relume_dataset *dataset, uint64_t seed)

@@ -15,29 +15,12 @@
 
 static relume_dataset *bytes_create(relume_engine *engine, bool standardize, uint64_t seed)
 {
-    unsigned char *x = malloc((size_t)SAMPLES * FEATURES);
-    uint32_t *labels = malloc(SAMPLES * sizeof *labels);
-    struct rlm_rng rng = {seed, RLM_RNG_TEST, 11};
-    for (size_t i = 0; i < (size_t)SAMPLES * FEATURES; i++)
-        x[i] = (unsigned char)rlm_rng_below(&rng, i, 256);
-    for (size_t i = 0; i < SAMPLES; i++)
-        labels[i] = (uint32_t)(x[i * FEATURES] / 64);
-    relume_matrix matrix = {.samples = SAMPLES,
-                            .features = FEATURES,
-                            .element = RELUME_U8,
-                            .x = x,
-                            .labels = labels,
-                            .classes = 4};
-    relume_dataset_options options;
-    relume_dataset *dataset = NULL;
-    relume_error error = {0};
-    relume_dataset_options_default(&options);
-    options.standardize = standardize;
-    options.holdout = 0.1;
-    assert_ok(relume_dataset_create(engine, "bytes", &matrix, &options, &dataset, &error), error);
-    free(x);
-    free(labels);
-    return dataset;
+    return world_bytes(engine, &(struct world_bytes){.samples = SAMPLES,
+                                                     .features = FEATURES,
+                                                     .classes = 4,
+                                                     .rng = {seed, RLM_RNG_TEST, 11},
+                                                     .holdout = 0.1,
+                                                     .standardize = standardize});
 }
 
 static relume_network *network_create(relume_engine *engine, const relume_dataset *dataset)

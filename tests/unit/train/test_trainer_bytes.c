@@ -24,20 +24,10 @@ static relume_dataset *dataset_of(relume_engine *engine, bool u8)
 {
     if (!u8)
         return world_dataset(engine, SAMPLES, 70, 5, 0, 3);
-    unsigned char *x = malloc((size_t)SAMPLES * 70);
-    uint32_t labels[SAMPLES];
-    struct rlm_rng rng = {3, RLM_RNG_TEST, 7};
-    for (size_t i = 0; i < (size_t)SAMPLES * 70; i++)
-        x[i] = (unsigned char)rlm_rng_below(&rng, i, 256);
-    for (size_t i = 0; i < SAMPLES; i++)
-        labels[i] = (uint32_t)(i % 5);
-    relume_matrix matrix = {
-        .samples = SAMPLES, .features = 70, .element = RELUME_U8, .x = x, .labels = labels, .classes = 5};
-    relume_dataset *dataset = NULL;
-    relume_error error = {0};
-    assert_ok(relume_dataset_create(engine, "bytes", &matrix, NULL, &dataset, &error), error);
+    relume_dataset *dataset = world_bytes(
+        engine,
+        &(struct world_bytes){.samples = SAMPLES, .features = 70, .classes = 5, .rng = {3, RLM_RNG_TEST, 7}});
     assert_int_equal(dataset->element, RELUME_U8); /* and is trained on as it is */
-    free(x);
     return dataset;
 }
 
