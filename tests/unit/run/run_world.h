@@ -46,6 +46,15 @@ static inline const char *run_path(char path[128], const char *name)
     return path;
 }
 
+/* A text as a file. */
+static inline void run_write(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
 /* ---- a short run: 3 epochs of 3 steps ---- */
 
 static const size_t run_hidden[] = {12, 9};
