@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "relume/version.h"
 #include "run/schema.sql.h"
+#include "run/vet.h"
 
 /* ---- opening ---- */
 
@@ -28,14 +29,15 @@ static relume_status refuse_foreign(const struct rlm_history *history, uint64_t 
                          (unsigned long long)version, RLM_HISTORY_VERSION);
 }
 
-static relume_status refuse_views(const struct rlm_history *history, relume_error *error)
+static relume_status refuse_posing(const struct rlm_history *history, relume_error *error)
 {
     rlm_error_clear(error);
     rlm_error_at_file(error, history->sql.path);
     return rlm_error_set(
         error, RELUME_BAD_FORMAT,
-        "%s has a view with the name of a table of a run; the tables that relume train makes "
-        "were expected: train again, or ask whoever sent the run for the file as it was",
+        "%s has a view, a virtual table or a computed column in the place of a table of a run; the tables "
+        "that relume train makes were expected: train again, or ask whoever sent the run for the file as it "
+        "was",
         history->sql.path);
 }
 
@@ -62,7 +64,7 @@ static relume_status check_tables(struct rlm_history *history, bool write, relum
         return refuse_foreign(history, application, version, error);
     RLM_TRY(rlm_sql_number(&history->sql, rlm_history_posing, 0, &posing, error));
     if (posing > 0)
-        return refuse_views(history, error);
+        return refuse_posing(history, error);
     return write ? rlm_sql_run(&history->sql, rlm_history_later, error) : RELUME_OK;
 }
 
@@ -88,6 +90,7 @@ relume_status rlm_history_open(struct rlm_history *history, const char *path, bo
     rlm_error_clear(error);
     if (!write && !rlm_file_exists(path))
         return refuse_missing(path, error);
+    RLM_TRY(rlm_vet_history(path, error));
     RLM_TRY(rlm_sql_open(&history->sql, path, write, error));
     relume_status status = check_tables(history, write, error);
     if (status != RELUME_OK)

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "run/run.h"
+#include "run/vet.h"
 
 /* ---- from the history into the run ---- */
 
@@ -189,6 +190,7 @@ static relume_status go_to_census(relume_run *run, relume_error *error)
 static relume_status open_parts(relume_run *run, bool recorded, relume_error *error)
 {
     RLM_TRY(rlm_history_open(&run->history, run->paths.history, false, error));
+    RLM_TRY(rlm_vet_states(&run->paths, error));
     RLM_TRY(rlm_history_get_settings(&run->history, &run->settings, error));
     if (run->settings.count == 0)
         return no_model(run, error);
@@ -256,6 +258,9 @@ static relume_status read_data(relume_run *run, relume_dataset **dataset, relume
     const char *data = run->options.data;
     relume_dataset_options options = run->options.data_options;
     options.classes = run->options.loss == RELUME_LOSS_SOFTMAX;
+    RLM_TRY(rlm_vet_data(data, error));
+    RLM_TRY(rlm_vet_data(options.test, error));
+    RLM_TRY(rlm_vet_data(options.labels, error));
     relume_status status = relume_dataset_load(run->engine, data, &options, dataset, error);
     if (status != RELUME_NOT_FOUND || *data != '/' || rlm_file_exists(data))
         return status;

@@ -9,7 +9,8 @@
 #include "base/error.h"
 
 #define BUSY_MILLISECONDS 10000
-#define STOP_EVERY 10000 /* instructions of SQLite's machine between looks at the stop: some 1 ms */
+#define STOP_EVERY 10000      /* instructions of SQLite's machine between looks at the stop: some 1 ms */
+#define VALUE_MOST (64 << 20) /* bytes of one value or row; the longest of a run is a name or a message */
 
 /* What a result code means to the caller of relume. */
 static relume_status status_of(int code)
@@ -26,6 +27,7 @@ static relume_status status_of(int code)
     case SQLITE_CORRUPT:
     case SQLITE_ERROR: /* a table or column that should be there is not */
     case SQLITE_CONSTRAINT:
+    case SQLITE_TOOBIG:
         return RELUME_BAD_FORMAT;
     default:
         return RELUME_IO;
@@ -54,6 +56,16 @@ static int is_stopped(void *user)
     return *stop != 0;
 }
 
+/* A file that was sent may hold programs: views, triggers, and values that a few letters describe and the
+ * memory does not hold. None of them is run. */
+static void distrust(sqlite3 *handle)
+{
+    (void)sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    (void)sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+    (void)sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    (void)sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, VALUE_MOST);
+}
+
 static int open_handle(struct rlm_sql *sql, const char *path, int flags)
 {
     int code = sqlite3_open_v2(path, &sql->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
@@ -62,13 +74,15 @@ static int open_handle(struct rlm_sql *sql, const char *path, int flags)
     (void)sqlite3_busy_timeout(sql->handle, BUSY_MILLISECONDS);
     if (sql->stop)
         sqlite3_progress_handler(sql->handle, STOP_EVERY, is_stopped, (void *)sql->stop);
+    distrust(sql->handle);
     /* EXTRA flushes the folder after a commit has removed the journal: else a loss of power could bring the
      * journal back, and with it the state before, beside a checkpoint that was saved later. The SELECT reads
      * the first page: a foreign file or an unfinished transaction shows itself here. */
-    return sqlite3_exec(sql->handle,
-                        "PRAGMA mmap_size = 0; PRAGMA synchronous = EXTRA; PRAGMA foreign_keys = ON;"
-                        "PRAGMA trusted_schema = OFF; SELECT count(*) FROM sqlite_schema;",
-                        NULL, NULL, NULL);
+    return sqlite3_exec(
+        sql->handle,
+        "PRAGMA mmap_size = 0; PRAGMA synchronous = EXTRA; PRAGMA foreign_keys = ON;"
+        "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; SELECT count(*) FROM sqlite_schema;",
+        NULL, NULL, NULL);
 }
 
 relume_status rlm_sql_open(struct rlm_sql *sql, const char *path, bool write, relume_error *error)

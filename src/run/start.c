@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "run/lock.h"
 #include "run/run.h"
+#include "run/vet.h"
 
 /* ---- the directory ---- */
 
@@ -40,7 +41,8 @@ static relume_status claim(relume_run *run, bool resume, enum rlm_folder_kind *k
     RLM_TRY(rlm_lock_take(run->paths.lock, &run->lock, error));
     RLM_TRY(rlm_folder_classify(&run->paths, kind, error));
     RLM_TRY(refuse_folder(run, *kind, resume, error));
-    return rlm_folder_refuse_links(&run->paths, error);
+    RLM_TRY(rlm_folder_refuse_links(&run->paths, error));
+    return rlm_vet_states(&run->paths, error);
 }
 
 /* ---- what is trained ---- */

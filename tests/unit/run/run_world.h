@@ -86,6 +86,22 @@ static inline void run_train(relume_engine *engine, const relume_run_options *op
     relume_run_destroy(run);
 }
 
+/* Changes the history of a run. */
+static inline void run_change(const char *path, const char *statements)
+{
+    char file[160], *trouble = NULL;
+    sqlite3 *database;
+    (void)snprintf(file, sizeof file, "%s/history.sqlite", path);
+    assert_int_equal(sqlite3_open(file, &database), SQLITE_OK);
+    if (sqlite3_exec(database, statements, NULL, NULL, &trouble) != SQLITE_OK)
+        fail_msg("%s: %s", statements, trouble);
+    (void)sqlite3_close(database);
+}
+
+/* Makes a run that has ended one that goes on. */
+#define RUN_NOT_FINISHED                                                                                     \
+    "UPDATE run SET status = 'running', epochs = NULL, steps = NULL, model_step = NULL, best_epoch = NULL;"
+
 /* ---- everything a run directory tells ---- */
 
 static inline void run_tell_rows(struct rlm_strbuf *text, sqlite3 *database, const char *query,
