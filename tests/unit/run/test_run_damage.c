@@ -1,7 +1,7 @@
 /* Run directories whose bytes were damaged: a history cut at many places, with each bit of its header and
  * many others flipped, or replaced by other files; a model cut at every byte. Opening must refuse and name
  * the file, or tell what the history still says; it must not crash. Histories that are whole but say
- * impossible things are in test_run.c. */
+ * impossible things are in test_run_history.c. */
 #include "run_world.h"
 
 #include "base/file.h"
