@@ -16,6 +16,7 @@ struct rlm_gather {
     bool counted;                  /* the run was counted here, and the history is its own */
 };
 
+/* In this order: the choice of units looks at the events, and the verdict at everything. */
 relume_status rlm_gather_epochs(struct rlm_gather *gather, relume_error *error);
 relume_status rlm_gather_map(struct rlm_gather *gather, relume_error *error);
 relume_status rlm_gather_events(struct rlm_gather *gather, relume_error *error);

@@ -1,4 +1,5 @@
-/* Gathering what relume forecast has left with the run. */
+/* Gathering what relume forecast has left with the run (run/keep_forecast.c); a run that was not forecast, or
+ * that an older version made, has no such rows or no such tables, and a report says nothing of it. */
 #include "base/error.h"
 #include "report/gather.h"
 

@@ -74,7 +74,7 @@ static double *ratio_column(struct rlm_facts *facts, size_t l)
     return l < facts->layers ? facts->layer[l].ratio_by_epoch : facts->out_ratio;
 }
 
-/* Of every layer, the last among them. */
+/* Of every layer, the last among them; kept as powers of ten, as they are drawn. */
 static relume_status gather_ratios(struct rlm_gather *gather, relume_error *error)
 {
     struct rlm_facts *facts = gather->facts;
@@ -183,7 +183,9 @@ static relume_status gather_censuses(struct rlm_gather *gather, relume_error *er
 /* Censuses that a continuation shows at most. */
 enum { CONTINUED = 4 };
 
-/* Counts and margins of all hidden units at the censuses chosen: [chosen][hidden units]. */
+/* Counts and margins of all hidden units at the censuses chosen: [chosen][hidden units]. A long run has held
+ * more censuses than a report has room for, so they are thinned twice: `count` of them are read, and of those
+ * as many stay as fit once they are packed, which is known only afterwards. */
 struct field {
     size_t count;
     uint32_t *active;

@@ -79,7 +79,8 @@ static relume_status read_counts(struct rlm_history *history, relume_sweep_row *
     return status;
 }
 
-/* *done: the run is one of the sweep, and over; then `row` is filled. */
+/* *done: the run is one of the sweep, and over; then `row` is filled. Of the settings only the rate is taken
+ * from it, for in all others it is the run that is reported. */
 static relume_status read_run(const struct rlm_gather *gather, struct rlm_history *history,
                               relume_sweep_row *row, bool *done, relume_error *error)
 {

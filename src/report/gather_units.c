@@ -15,22 +15,22 @@
 #include "network/range.h"
 #include "report/gather.h"
 
-#define TOP 6
-enum { HALF = RLM_BINS / 2 };
-#define NONE UINT32_MAX
+#define TOP 6                 /* samples with the highest pre-activation, of each unit */
+enum { HALF = RLM_BINS / 2 }; /* bins on each side of 0 */
+#define NONE UINT32_MAX       /* a unit that has no room */
 
 /* What is kept of one unit. */
 struct watch {
     size_t layer, unit;
     double width; /* of a bin; 0 before the first pre-activation that is not 0 */
     uint32_t bin[RLM_BINS];
-    size_t top;
+    size_t top; /* samples kept so far, the highest first */
     uint32_t sample[TOP];
     float p[TOP];
 };
 
 struct watches {
-    size_t count, each;
+    size_t count, each; /* units watched; samples to be kept of each, TOP or as many as there are */
     struct watch *watch;
     uint32_t **slot; /* [layer][unit]: index into watch, or NONE */
 };
@@ -259,7 +259,8 @@ static relume_status choose_units(struct rlm_facts *facts, struct watches *watch
 
 /* ---- packing ---- */
 
-/* The columns before they are packed. */
+/* The columns before they are packed: one array for each field, as the page reads them, not one struct a
+ * unit. `rows` units, those of the first layer, have weights. */
 struct columns {
     uint32_t *layer, *unit, *histogram, *sample;
     float *width, *bias, *norm, *p, *scale;

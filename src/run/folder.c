@@ -1,4 +1,5 @@
-/* See folder.h. */
+/* See folder.h. Goes by names alone: what stands in a history is for history.c, in a checkpoint for
+ * checkpoint.c, and whether a name is a pipe for vet.c. */
 #include "run/folder.h"
 
 #include <dirent.h>

@@ -1,4 +1,5 @@
-/* Writing the history; reading it is in recall.c. See history.h. */
+/* Writing the history; reading it is in recall.c. See history.h. What belongs to one boundary is one
+ * transaction; a lone statement, which is one by itself, is run without. */
 #include "run/history.h"
 
 #include <math.h>

@@ -1,4 +1,6 @@
-/* Opening a run for questions, and filling in what a history tells of it. */
+/* Opening a run for questions, and filling in what a history tells of it. What is asked later is answered
+ * from memory: the file is let go once it has been read, so that nobody who asks holds up a run that writes.
+ */
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>

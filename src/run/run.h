@@ -17,27 +17,29 @@ struct rlm_best {
     double loss; /* infinite before the first */
 };
 
+/* One struct for a run that trains and one that is asked. The fields marked "while training" are empty in one
+ * that was opened; result, layers, events and dead come from the history in both (rlm_run_recall). */
 struct relume_run {
     relume_engine *engine;
     struct rlm_paths paths;
     struct rlm_settings settings;
     relume_run_options options; /* texts point into settings; path into paths */
-    struct rlm_history history;
-    int lock; /* −1: not held */
+    struct rlm_history history; /* open while training, and after relume_run_count; else closed again */
+    int lock;                   /* −1: not held */
     relume_dataset *dataset;
     relume_network *network;
-    relume_trainer *trainer; /* while training */
-    relume_census *census;   /* of the training split */
-    bool census_counted;     /* it has been counted */
-    bool census_valid;       /* and that at the weights the run has come to */
-    struct rlm_ledger ledger;
+    relume_trainer *trainer;  /* while training */
+    relume_census *census;    /* of the training split */
+    bool census_counted;      /* it has been counted */
+    bool census_valid;        /* and that at the weights the run has come to */
+    struct rlm_ledger ledger; /* while training */
     struct rlm_stride stride; /* while training, with a ledger */
 
     uint64_t test_samples;
     struct rlm_best best;
-    bool stop_early;
+    bool stop_early;                           /* patience is at an end */
     struct rlm_seconds seconds, epoch_seconds; /* of this call; of the epoch under way */
-    relume_run_news news;
+    relume_run_news news; /* what the listener is told after a step, kept up to date between them */
 
     relume_run_result result;
     relume_run_layer *layer; /* [hidden layers] */

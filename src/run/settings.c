@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 
+/* How a field's value is written as text and read back. */
 enum kind { TEXT, U64, SIZE, FLAG, NUMBER, INIT, LOSS, OPTIMIZER, SCHEDULE, INTERVAL, WIDTHS, POINTS };
 
 struct field {

@@ -1,4 +1,5 @@
-/* See sql.h. */
+/* See sql.h. Every connection is made by open_handle, which also settles how far a file is trusted and what a
+ * commit flushes; every failure goes through failure(), which turns SQLite's code into one of relume's. */
 #include "run/sql.h"
 
 #include <math.h>

@@ -82,6 +82,8 @@ static relume_status settle_options(relume_run *run, const relume_run_options *o
             rlm_free((void *)*paths[i]);
     if (status != RELUME_OK)
         return status;
+    /* The caller's texts may not live as long as the run: they are dropped, and those of the settings take
+     * their places. */
     run->options = *options;
     run->options.data_options.test = run->options.data_options.labels = run->options.init_from = NULL;
     run->options.data_options.target = run->options.data_options.x_key = run->options.data_options.y_key =
@@ -261,7 +263,9 @@ static relume_status restore_counts(relume_run *run, uint64_t step, relume_error
     return RELUME_OK;
 }
 
-/* Network, trainer, ledger and history at the newest checkpoint, or at the beginning where there is none. */
+/* Network, trainer, ledger and history at the newest checkpoint, or at the beginning where there is none. The
+ * checkpoint is read twice: the network first, for the trainer is made for it, and then the trainer's state.
+ */
 static relume_status take_up(relume_run *run, const uint64_t *steps, size_t count, relume_error *error)
 {
     RLM_TRY(load_newest(run, steps, &count, error));

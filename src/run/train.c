@@ -85,6 +85,8 @@ static relume_status go_back_to_best(relume_run *run, struct rlm_ending *ending,
     return rlm_checkpoint_load(&checkpoint, rlm_paths_checkpoint(&run->paths, row.step), error);
 }
 
+/* The model before the row that calls the run finished: stopped between the two, a run comes to its end once
+ * more. */
 static relume_status finish(relume_run *run, relume_error *error)
 {
     relume_progress progress = relume_trainer_get_progress(run->trainer);
@@ -98,7 +100,9 @@ static relume_status finish(relume_run *run, relume_error *error)
 }
 
 /* Divergence: the state before it is kept where it can be, the history says what happened. Its own failures
- * are told only where there is nothing worse to tell. */
+ * are told only where there is nothing worse to tell. A step that fails has moved no weight yet, so the state
+ * in hand is the one before it; at a boundary it is the one that diverged, and the newest checkpoint stays.
+ */
 static relume_status record_divergence(relume_run *run, bool in_step, relume_error *error)
 {
     relume_progress progress = relume_trainer_get_progress(run->trainer);
@@ -151,7 +155,7 @@ static relume_status step(relume_run *run, const relume_progress *progress, relu
     return relume_trainer_step(run->trainer, error);
 }
 
-/* Steps and boundaries up to the end; *in_step tells what failed. */
+/* Steps and boundaries up to the end; *in_step tells whether it was a step or a boundary that failed. */
 static relume_status advance(relume_run *run, bool *in_step, relume_error *error)
 {
     for (;;) {
