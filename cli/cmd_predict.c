@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "account.h"
 #include "output.h"
@@ -14,6 +15,7 @@ struct predictions {
     size_t samples, outputs;
     float *value;          /* [samples, outputs]: logits, probabilities, or a regression's outputs */
     bool classes;          /* a class a sample: softmax, or one output through a sigmoid */
+    bool on_terminal;      /* where the rows go */
     relume_error unscored; /* why there is no score although there are targets */
 };
 
@@ -93,9 +95,15 @@ static const char *class_name(const struct predictions *predictions, size_t labe
     return name ? name : number;
 }
 
-/* A name as one CSV field: quoted where it has to be. */
-static void put_field(FILE *stream, const char *name)
+/* A name as one CSV field: quoted where it has to be. On a terminal it is only shown, and cannot drive it. */
+static void put_field(const struct predictions *predictions, FILE *stream, const char *name)
 {
+    if (predictions->on_terminal) {
+        struct cli_term term = predictions->program->out;
+        term.stream = stream;
+        cli_put_text(&term, name);
+        return;
+    }
     if (!name[strcspn(name, ",\"\r\n")]) {
         fputs(name, stream);
         return;
@@ -122,14 +130,14 @@ static void write_csv(const struct predictions *predictions, FILE *stream)
         fputs("class", stream);
     for (size_t i = 0; header && i < predictions->outputs; i++) {
         fputc(',', stream);
-        put_field(stream, class_name(predictions, i, number, sizeof number));
+        put_field(predictions, stream, class_name(predictions, i, number, sizeof number));
     }
     if (header)
         fputc('\n', stream);
     for (size_t i = 0; i < predictions->samples; i++) {
         const float *row = row_of(predictions, i);
         if (predictions->classes)
-            put_field(stream,
+            put_field(predictions, stream,
                       class_name(predictions, largest(row, predictions->outputs), number, sizeof number));
         for (size_t k = 0; numbers && k < predictions->outputs; k++)
             fprintf(stream, "%s%.9g", k > 0 || predictions->classes ? "," : "", (double)row[k]);
@@ -231,13 +239,14 @@ static relume_status choose_format(const char *path, enum format *format, relume
     return cli_error(error, RELUME_USAGE, "--output wants a file named *.npy or *.csv, found \"%s\"", path);
 }
 
-static relume_status write_predictions(const struct predictions *predictions, const char *path,
-                                       enum format format, relume_error *error)
+static relume_status write_predictions(struct predictions *predictions, const char *path, enum format format,
+                                       relume_error *error)
 {
     struct cli_output output;
     relume_status status = cli_output_open(&output, path, error);
     if (status != RELUME_OK)
         return status;
+    predictions->on_terminal = isatty(fileno(output.stream)) == 1;
     if (format == FORMAT_NPY)
         write_npy(predictions, output.stream);
     else
