@@ -264,6 +264,10 @@ static relume_status read_data(relume_run *run, relume_dataset **dataset, relume
     RLM_TRY(rlm_vet_data(options.test, error));
     RLM_TRY(rlm_vet_data(options.labels, error));
     relume_status status = relume_dataset_load(run->engine, data, &options, dataset, error);
+    if (status == RELUME_USAGE) { /* nobody has asked for these options just now: the history is wrong */
+        name_history(run, RELUME_BAD_FORMAT, error);
+        return RELUME_BAD_FORMAT;
+    }
     if (status != RELUME_NOT_FOUND || *data != '/' || rlm_file_exists(data))
         return status;
     rlm_error_clear(error);

@@ -166,6 +166,26 @@ static void test_a_journal_may_not_name_a_file(void **state)
     run_remove(path);
 }
 
+/* Options of data that go with no data are the history's fault, and not of whoever asks the run. */
+static void test_settings_that_fit_no_data(void **state)
+{
+    (void)state;
+    char path[128];
+    relume_error error = {0};
+    relume_run *run = NULL;
+    relume_engine *engine = world_engine(NULL, 1, NULL);
+    relume_run_options options = run_options(run_path(path, "settings"));
+    run_train(engine, &options, RELUME_OK);
+    run_change(path, "UPDATE setting SET value = 'y' WHERE key = 'y_key'");
+    assert_ok(relume_run_open(engine, path, &run, &error), error);
+    assert_status(relume_run_load_dataset(run, &error), RELUME_BAD_FORMAT);
+    assert_int_equal(error.status, RELUME_BAD_FORMAT);
+    assert_non_null(strstr(error.message, "history.sqlite"));
+    relume_run_destroy(run);
+    relume_engine_destroy(engine);
+    run_remove(path);
+}
+
 /* A value is copied, and a file may hold a long one or name its length alone. */
 static void test_long_values_are_refused(void **state)
 {
@@ -237,6 +257,7 @@ int main(void)
         cmocka_unit_test(test_open_refuses_programs_for_tables),
         cmocka_unit_test(test_triggers_are_not_run),
         cmocka_unit_test(test_a_journal_may_not_name_a_file),
+        cmocka_unit_test(test_settings_that_fit_no_data),
         cmocka_unit_test(test_long_values_are_refused),
         cmocka_unit_test(test_open_survives_damage),
     };
