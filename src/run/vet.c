@@ -23,7 +23,7 @@ static relume_status refuse(const char *path, const char *found, relume_error *e
                          path, found);
 }
 
-/* A link that is followed may lead anywhere; a pipe may keep its reader waiting for ever. */
+/* A pipe or socket may keep its reader waiting for ever, a device may feed him for ever. */
 static bool may_never_end(const struct stat *about)
 {
     return !S_ISREG(about->st_mode) && !S_ISDIR(about->st_mode);
