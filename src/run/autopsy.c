@@ -249,7 +249,7 @@ static int by_step(const void *a, const void *b)
 static relume_status examine(struct rlm_docket *docket, struct archive *archive, relume_error *error)
 {
     RLM_TRY(relume_run_load_dataset(docket->run, error));
-    RLM_TRY(rlm_docket_clear(docket, error));
+    RLM_TRY(rlm_run_blame_history(docket->run, rlm_docket_clear(docket, error), error));
     compare_with_run(docket);
     for (size_t i = docket->births; i < docket->targets; i++)
         RLM_TRY(look_back(archive, docket->run->network, &docket->target[i].death, error));

@@ -217,6 +217,14 @@ static void name_history(const relume_run *run, relume_status status, relume_err
     (void)rlm_error_set(error, status, "%.200s: %s", run->paths.history, message);
 }
 
+relume_status rlm_run_blame_history(const relume_run *run, relume_status status, relume_error *error)
+{
+    if (status != RELUME_USAGE)
+        return status;
+    name_history(run, RELUME_BAD_FORMAT, error);
+    return RELUME_BAD_FORMAT;
+}
+
 relume_status relume_run_open(relume_engine *engine, const char *path, relume_run **run, relume_error *error)
 {
     return rlm_run_open(engine, path, false, NULL, run, error);
@@ -264,10 +272,8 @@ static relume_status read_data(relume_run *run, relume_dataset **dataset, relume
     RLM_TRY(rlm_vet_data(options.test, error));
     RLM_TRY(rlm_vet_data(options.labels, error));
     relume_status status = relume_dataset_load(run->engine, data, &options, dataset, error);
-    if (status == RELUME_USAGE) { /* nobody has asked for these options just now: the history is wrong */
-        name_history(run, RELUME_BAD_FORMAT, error);
-        return RELUME_BAD_FORMAT;
-    }
+    if (status == RELUME_USAGE)
+        return rlm_run_blame_history(run, status, error);
     if (status != RELUME_NOT_FOUND || *data != '/' || rlm_file_exists(data))
         return status;
     rlm_error_clear(error);

@@ -77,6 +77,10 @@ relume_status rlm_run_boundary(relume_run *run, relume_error *error);
  */
 relume_status rlm_run_save_checkpoint(relume_run *run, relume_error *error);
 
+/* Options that a history holds, and that nobody has asked for just now, are its own fault: of USAGE it makes
+ * a BAD_FORMAT that names the history. Any other status stays as it is. */
+relume_status rlm_run_blame_history(const relume_run *run, relume_status status, relume_error *error);
+
 /* relume_run_open; with `recorded`, a run that is not finished is opened as of the last census its history
  * holds. The network may then be newer or older than that: its shapes and names are good, its weights are not
  * those counted. `stop` (may be NULL) outlives the run: its history's statements heed it, INTERRUPTED. */

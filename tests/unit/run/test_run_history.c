@@ -186,6 +186,34 @@ static void test_settings_that_fit_no_data(void **state)
     run_remove(path);
 }
 
+/* So are options of training that no training can have. */
+static void test_settings_of_no_training(void **state)
+{
+    (void)state;
+    static const char *const changes[][2] = {{"epochs", "9000000000000000000"},
+                                             {"batch_size", "1000000000000"}};
+    relume_engine *engine = world_engine(NULL, 1, NULL);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        char path[128], change[160];
+        relume_error error = {0};
+        relume_run *run = NULL;
+        relume_autopsy *autopsy = NULL;
+        relume_run_options options = run_options(run_path(path, "training"));
+        options.trainer.learning_rate = 3.0; /* or nothing dies */
+        run_train(engine, &options, RELUME_OK);
+        (void)snprintf(change, sizeof change, "UPDATE setting SET value = '%s' WHERE key = '%s'",
+                       changes[i][1], changes[i][0]);
+        run_change(path, change);
+        assert_ok(relume_run_open(engine, path, &run, &error), error);
+        assert_status(relume_autopsy_hold(run, NULL, &autopsy, &error), RELUME_BAD_FORMAT);
+        assert_int_equal(error.status, RELUME_BAD_FORMAT);
+        assert_non_null(strstr(error.message, "history.sqlite"));
+        relume_run_destroy(run);
+        run_remove(path);
+    }
+    relume_engine_destroy(engine);
+}
+
 /* A value is copied, and a file may hold a long one or name its length alone. */
 static void test_long_values_are_refused(void **state)
 {
@@ -258,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_triggers_are_not_run),
         cmocka_unit_test(test_a_journal_may_not_name_a_file),
         cmocka_unit_test(test_settings_that_fit_no_data),
+        cmocka_unit_test(test_settings_of_no_training),
         cmocka_unit_test(test_long_values_are_refused),
         cmocka_unit_test(test_open_survives_damage),
     };
