@@ -103,7 +103,8 @@ static void look_at_clock(void *user, uint64_t done, uint64_t total)
     if (options->progress)
         options->progress(options->user, done, total);
     limit->late = rlm_clock_now() > limit->end;
-    limit->stop = limit->late || (options->stop && *options->stop);
+    bool stop = limit->late || (options->stop && *options->stop);
+    __atomic_store_n(&limit->stop, stop, __ATOMIC_RELAXED); /* the autopsy's threads look at it */
 }
 
 /* *found stays NULL when there is none; then the facts say why. */

@@ -71,7 +71,8 @@ struct rlm_docket {
     pthread_mutex_t lock; /* of the run's paths, and of what follows */
     relume_status status; /* of the first inquest that failed */
     relume_error error;
-    atomic_bool halted; /* one has: the others need not go on */
+    atomic_bool halted;    /* one has: the others need not go on */
+    atomic_size_t working; /* inquests under way */
     atomic_uint_least64_t done;
     uint64_t total; /* updates: for progress */
 };

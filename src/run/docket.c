@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/checked.h"
@@ -163,8 +164,9 @@ static size_t find_number(const struct rlm_docket *docket)
     if (engine->allocator.alloc != rlm_allocator_default.alloc || docket->options->episodes)
         return 1;
     for (size_t number = 1; number <= rlm_size_min(threads, docket->stretches); number++) {
-        double share = sum / (double)number, each = (double)(threads / number);
-        double takes = (share > longest ? share : longest) / sqrt(each);
+        size_t each = threads / number; /* at least */
+        double share = sum / (double)number;
+        double takes = (share > longest ? share : longest) / sqrt((double)each);
         if (takes < least && (number == 1 || (double)number * bytes_of_one(docket) <= memory)) {
             least = takes;
             best = number;
@@ -236,13 +238,11 @@ static void note_failure(struct rlm_docket *docket, relume_status status, const 
 }
 
 /* One of the crew takes stretches until none is left. */
-static void work(void *context, size_t task, size_t thread)
+static void work(const struct crew *crew, struct rlm_inquest *inquest, bool tells)
 {
-    const struct crew *crew = context;
     struct rlm_docket *docket = crew->docket;
-    struct rlm_inquest *inquest = &crew->inquest[task];
     relume_error error;
-    inquest->tells = thread == 0;
+    inquest->tells = tells;
     while (!atomic_load(&docket->halted)) {
         size_t next = atomic_fetch_add(&docket->taken, 1);
         if (next >= docket->stretches)
@@ -255,12 +255,36 @@ static void work(void *context, size_t task, size_t thread)
     }
 }
 
+#define TOLD_EVERY 50000000 /* ns */
+
+/* Whoever works in the caller's thread and finds no stretch left tells of the others' progress, and so lets
+ * the caller stop them. */
+static void tell_until_done(const struct rlm_docket *docket)
+{
+    const relume_autopsy_options *options = docket->options;
+    const struct timespec while_others_work = {.tv_nsec = TOLD_EVERY};
+    while (options->progress && atomic_load(&docket->working) > 0) {
+        (void)nanosleep(&while_others_work, NULL);
+        options->progress(options->user, atomic_load(&docket->done), docket->total);
+    }
+}
+
+static void work_and_tell(void *context, size_t task, size_t thread)
+{
+    const struct crew *crew = context;
+    atomic_fetch_add(&crew->docket->working, 1);
+    work(crew, &crew->inquest[task], thread == 0);
+    atomic_fetch_sub(&crew->docket->working, 1);
+    if (thread == 0)
+        tell_until_done(crew->docket);
+}
+
 static relume_status crew_work(struct crew *crew, relume_error *error)
 {
     struct rlm_docket *docket = crew->docket;
     if (crew->number > 1)
         qsort(docket->order, docket->stretches, sizeof *docket->order, by_cost);
-    rlm_pool_run(docket->run->engine->pool, work, crew, crew->number);
+    rlm_pool_run(docket->run->engine->pool, work_and_tell, crew, crew->number);
     if (docket->status != RELUME_OK) {
         *error = docket->error;
         return docket->status;

@@ -24,7 +24,7 @@ static relume_run *train_deadly(relume_engine *engine, relume_optimizer optimize
 }
 
 /* Progress as the caller of an autopsy sees it: of all, told in the caller's thread, for each update that
- * this one repeats. */
+ * this one repeats, and now and then while only others do. */
 struct watch {
     uint64_t calls, done, total;
 };
@@ -35,7 +35,7 @@ static void watch(void *user, uint64_t done, uint64_t total)
     struct watch *watch = user;
     const struct timespec while_others_begin = {.tv_nsec = 20000000};
     watch->calls++;
-    assert_true(done > watch->done && done <= total);
+    assert_true(done >= watch->done && done <= total);
     watch->done = done;
     watch->total = total;
     if (watch->calls < 10)
@@ -185,7 +185,7 @@ static void test_threads_decide_nothing(void **state)
             relume_autopsy *many = hold(threads[t], name, false, &seen);
             assert_same_autopsy(one, many);
             beside += seen.calls < many->steps_repeated; /* others have repeated the rest */
-            assert_int_equal(seen.total, alone.total);
+            assert_true(seen.calls == 0 || seen.total == alone.total);
             relume_autopsy_destroy(many);
         }
         relume_autopsy_destroy(one);
