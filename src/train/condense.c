@@ -7,21 +7,36 @@
 #include "base/checked.h"
 #include "train/backward.h"
 
-void rlm_condensed_layout(struct rlm_arena *arena, struct rlm_condensed *condensed,
-                          const struct rlm_layer *layer, size_t slots)
+static void layout(struct rlm_arena *arena, struct rlm_condensed *condensed, size_t slots)
 {
-    size_t units = layer->out_features, most = layer->in_features / 2;
-    size_t elements = units * rlm_network_stride(rlm_size_max(most, 1));
-    condensed->units = units;
-    condensed->features = layer->in_features;
+    size_t units = condensed->units, most = condensed->features / 2, elements = 0;
+    if (!rlm_size_multiply(units, rlm_network_stride(rlm_size_max(most, 1)), &elements))
+        arena->overflow = true;
     condensed->live = rlm_arena_take(arena, most, sizeof *condensed->live);
     condensed->weight = rlm_arena_take(arena, elements, sizeof *condensed->weight);
     condensed->s1 = rlm_arena_take(arena, elements, sizeof *condensed->s1);
     condensed->s2 = slots > 1 ? rlm_arena_take(arena, elements, sizeof *condensed->s2) : NULL;
     condensed->since = rlm_arena_take(arena, units, sizeof *condensed->since);
-    condensed->resting = rlm_arena_take(arena, layer->in_features, sizeof *condensed->resting);
+    condensed->resting = rlm_arena_take(arena, condensed->features, sizeof *condensed->resting);
     condensed->late = rlm_arena_take(arena, units, sizeof *condensed->late);
     condensed->missed = rlm_arena_take(arena, units, sizeof *condensed->missed);
+}
+
+void rlm_condensed_init(struct rlm_condensed *condensed, const relume_network *network, size_t slots)
+{
+    const struct rlm_layer *layer = &network->layers[1];
+    struct rlm_condensed made = {.units = layer->out_features, .features = layer->in_features};
+    layout(&made.arena, &made, slots);
+    if (!rlm_arena_init_unset(&made.arena, &network->engine->allocator))
+        return; /* it is for speed alone */
+    layout(&made.arena, &made, slots);
+    *condensed = made;
+}
+
+void rlm_condensed_deinit(struct rlm_condensed *condensed)
+{
+    rlm_arena_deinit(&condensed->arena);
+    *condensed = (struct rlm_condensed){0};
 }
 
 void rlm_condensed_forget(struct rlm_condensed *condensed)

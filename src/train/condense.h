@@ -24,12 +24,14 @@ struct rlm_condensed {
     size_t seen;      /* units of the first layer that were asleep at the last look */
     uint32_t *late;   /* [units], as in sleep.h */
     uint64_t *missed; /* [units] */
+    struct rlm_arena arena;
 };
 
-/* Takes the arrays for a layer from the arena; call it a second time for the addresses. `slots`: tensors of
- * state that a weight has, at least 1. */
-void rlm_condensed_layout(struct rlm_arena *arena, struct rlm_condensed *condensed,
-                          const struct rlm_layer *layer, size_t slots);
+/* For the second layer of a network; `slots`: tensors of state that a weight has, at least 1. Memory that is
+ * not used is not touched; without memory it never is condensed. */
+void rlm_condensed_init(struct rlm_condensed *condensed, const relume_network *network, size_t slots);
+/* A zeroed struct is fine. */
+void rlm_condensed_deinit(struct rlm_condensed *condensed);
 
 /* Somebody else has set parameters or states: all inputs are worked with again, nothing is made up for. */
 void rlm_condensed_forget(struct rlm_condensed *condensed);

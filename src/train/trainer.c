@@ -157,15 +157,6 @@ static bool rest_is_watched(const struct rlm_layer *layer, const relume_trainer_
            (options->dense == 0 && layer->out_features >= REST_LEAST / layer->in_features);
 }
 
-/* Fewer weights stay in a near cache from step to step. */
-#define CONDENSE_LEAST ((size_t)16384)
-
-static bool condense_is_wanted(const struct rlm_layer *layer, const relume_trainer_options *options)
-{
-    return rest_is_watched(layer, options) &&
-           (options->dense < 0 || layer->out_features >= CONDENSE_LEAST / layer->in_features);
-}
-
 /* The first layer is watched for proofs (rest.h), too: there it matters what moved, whether or not anybody
  * can ever sleep. */
 static void rest_layout(struct rlm_arena *arena, relume_trainer *trainer,
@@ -181,10 +172,21 @@ static void rest_layout(struct rlm_arena *arena, relume_trainer *trainer,
                              network->layers[l].out_features);
     if (network->layer_count > 1 && rest_is_watched(&network->layers[0], options)) {
         rlm_rest_layout(arena, &trainer->rest, network->layers[0].out_features);
-        if (sleeps && network->layer_count > 2 && condense_is_wanted(&network->layers[1], options))
-            rlm_condensed_layout(arena, &trainer->condensed, &network->layers[1], trainer->slot_count);
         rlm_proof_layout(arena, &trainer->proof, network, trainer->dataset);
     }
+}
+
+/* Fewer weights stay in a near cache from step to step. */
+#define CONDENSE_LEAST ((size_t)16384)
+
+/* Where units of the second hidden layer may sleep, and deaths in the first be proved. */
+static bool condense_is_wanted(const relume_trainer *trainer, const relume_trainer_options *options)
+{
+    const relume_network *network = trainer->network;
+    if (network->layer_count < 3 || trainer->rest.units == 0 || trainer->sleep[1].units == 0)
+        return false;
+    const struct rlm_layer *layer = &network->layers[1];
+    return options->dense < 0 || layer->out_features >= CONDENSE_LEAST / layer->in_features;
 }
 
 static void trainer_layout(struct rlm_arena *arena, relume_trainer *trainer,
@@ -249,6 +251,8 @@ static relume_status trainer_allocate(relume_trainer *trainer, const relume_trai
     trainer->backward.sleep = trainer->sleep;
     trainer->backward.condensed = &trainer->condensed;
     trainer->backward.rest = rlm_optimizer_rest_bound(&trainer->options);
+    if (condense_is_wanted(trainer, options))
+        rlm_condensed_init(&trainer->condensed, network, trainer->slot_count);
     updates_connect(trainer);
     views_connect(trainer);
     return RELUME_OK;
@@ -302,6 +306,7 @@ void relume_trainer_destroy(relume_trainer *trainer)
     rlm_pass_deinit(&trainer->pass);
     rlm_loss_deinit(&trainer->loss);
     rlm_backward_deinit(&trainer->backward);
+    rlm_condensed_deinit(&trainer->condensed);
     rlm_arena_deinit(&trainer->arena);
     rlm_free(trainer);
 }
