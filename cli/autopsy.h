@@ -8,7 +8,8 @@ struct cli_autopsy {
     const struct cli_program *program;
     const relume_run *run;
     const relume_autopsy *found;
-    bool named; /* units were asked for by name */
+    const relume_autopsy_unit *unit; /* [units]: those asked for by name; NULL: none were */
+    size_t units;
 };
 
 /* False when memory is out. */

@@ -193,7 +193,7 @@ static void say_killing(const struct cli_autopsy *autopsy, const relume_death *d
     say_size(death, words);
     say_rate(death, words);
     if (death->layer_deaths > 1)
-        say(words, " The same update killed %zu units of h%zu in all.", death->layer_deaths,
+        say(words, " The same update killed %zu of the units of h%zu looked at.", death->layer_deaths,
             death->layer + 1);
 }
 
@@ -411,7 +411,7 @@ static bool print_no_deaths(const struct cli_autopsy *autopsy)
     char units[32], steps[32], temporary[32];
     const char *updates = cli_agree(autopsy->found->as_of, "update", "updates");
     cli_grouped(autopsy->found->as_of, steps);
-    if (autopsy->named) {
+    if (autopsy->unit) {
         printf("not one of these units has died in the %s %s of this run\n", steps, updates);
         return true;
     }
@@ -437,7 +437,7 @@ static void print_head(const struct cli_autopsy *autopsy)
            cli_agree(found->deaths, "death", "deaths"), cli_grouped(hidden, units),
            cli_agree(hidden, "unit", "units"), cli_grouped(found->as_of, steps),
            cli_agree(found->as_of, "update", "updates"), cli_grouped(found->steps_repeated, repeated));
-    if (found->temporary > 0 && !autopsy->named)
+    if (found->temporary > 0 && !autopsy->unit)
         printf("%s more %s followed by a return: --all tells %s\n", cli_grouped(found->temporary, temporary),
                cli_agree(found->temporary, "death was", "deaths were"),
                cli_agree(found->temporary, "it", "them"));
@@ -448,12 +448,33 @@ static void print_head(const struct cli_autopsy *autopsy)
 static void print_some(const struct cli_autopsy *autopsy)
 {
     size_t deaths = autopsy->found->deaths, limit = (size_t)cli_whole(autopsy->program->args, "limit");
-    size_t count = autopsy->named || deaths < limit ? deaths : limit;
+    size_t count = autopsy->unit || deaths < limit ? deaths : limit;
     for (size_t i = 0; i < count; i++)
         print_death(autopsy, &autopsy->found->death[count > 1 ? i * (deaths - 1) / (count - 1) : 0]);
     if (count < deaths)
         printf("\n%zu of %zu told one by one; name a unit to hear of it, or take --limit %zu, or --json\n",
                count, deaths, deaths);
+}
+
+static bool has_died(const relume_autopsy *found, const relume_autopsy_unit *unit)
+{
+    for (size_t i = 0; i < found->deaths; i++)
+        if (found->death[i].layer == unit->layer && found->death[i].unit == unit->unit)
+            return true;
+    return false;
+}
+
+/* Those asked for by name of which there was nothing to tell. */
+static void print_survivors(const struct cli_autopsy *autopsy)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < autopsy->units; i++) {
+        const relume_autopsy_unit *unit = &autopsy->unit[i];
+        if (!has_died(autopsy->found, unit))
+            printf("%sh%zu.%zu", count++ > 0 ? ", " : "\n", unit->layer + 1, unit->unit);
+    }
+    if (count > 0)
+        printf(" %s not died in this run\n", cli_agree(count, "has", "have"));
 }
 
 bool cli_print_autopsy(const struct cli_autopsy *autopsy)
@@ -464,5 +485,6 @@ bool cli_print_autopsy(const struct cli_autopsy *autopsy)
     if (!print_table(autopsy))
         return false;
     print_some(autopsy);
+    print_survivors(autopsy);
     return true;
 }

@@ -35,7 +35,8 @@ static bool read_units(const struct cli_args *args, relume_autopsy_unit *unit, s
 static relume_status hold(struct cli_program *program, relume_run *run, const relume_autopsy_options *options,
                           relume_error *error)
 {
-    struct cli_autopsy autopsy = {.program = program, .run = run, .named = options->unit != NULL};
+    struct cli_autopsy autopsy = {
+        .program = program, .run = run, .unit = options->unit, .units = options->unit_count};
     relume_autopsy *found = NULL;
     relume_status status = relume_run_load_dataset(run, error);
     if (status == RELUME_OK)

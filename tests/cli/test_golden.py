@@ -92,6 +92,7 @@ CASES = {
         ["autopsy", "run"],
         ["autopsy", "run", "--limit", "1", "--all"],
         ["autopsy", "run", "h2.1", "--episodes"],
+        ["autopsy", "run", "h1.0", "h1.9", "h2.0", "h2.3"],
     ],
     "census-off": [
         [*DIGITS, "--lr", "0.1", "--census", "off", "-o", "run"],

@@ -64,7 +64,7 @@ export interface Death {
   causes: string[];
   /** No part of the update was necessary alone; the causes are those that together were. */
   overdetermined: boolean;
-  /** Units of its layer that the same update killed. */
+  /** Units of its layer that the same update killed, of those looked at. */
   layer_deaths: number;
   bias: number | null;
   input_gamma: number | null;
