@@ -49,6 +49,7 @@ struct rlm_stretch {
     size_t first, last;      /* of the targets: those sought in it */
     struct rlm_sizes *sizes; /* [layers] */
     uint64_t repeated;
+    double cost; /* what it takes, reckoned beforehand, in updates */
 };
 
 /* What is to be found out, and by how many at once. The targets of a stretch, and the stretch, belong to the
