@@ -4,7 +4,6 @@
  * A step of a middle-sized network gains less than twice by a second thread; two stretches side by side, one
  * thread each, do gain twice. What a stretch tells depends on it alone, so how many are repeated at a time
  * decides nothing but how long it takes. */
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <time.h>
@@ -22,14 +21,23 @@
 relume_status rlm_docket_checkpoint(const struct rlm_docket *docket, uint64_t step, uint64_t *found,
                                     relume_error *error)
 {
-    size_t count = docket->checkpoints;
-    while (count > 0 && docket->checkpoint[count - 1] > step)
-        count--;
-    if (count == 0)
-        return rlm_error_set(error, RELUME_NOT_FOUND, "%s holds no checkpoint up to step %" PRIu64,
-                             docket->run->paths.checkpoints, step);
-    *found = docket->checkpoint[count - 1];
-    return RELUME_OK;
+    return rlm_run_pick_checkpoint(docket->run, docket->checkpoint, docket->checkpoints, step, found, error);
+}
+
+/* The last stretch, if it may come as far as `begin`; else a new one that begins there. */
+static struct rlm_stretch *stretch_over(struct rlm_docket *docket, uint64_t begin)
+{
+    size_t count = docket->stretches;
+    if (count > 0 && docket->stretch[count - 1].end > begin)
+        return &docket->stretch[count - 1];
+    struct rlm_stretch *made = &docket->stretch[docket->stretches++];
+    *made = (struct rlm_stretch){.begin = begin};
+    return made;
+}
+
+static void reach_to(struct rlm_stretch *stretch, uint64_t end)
+{
+    stretch->end = end > stretch->end ? end : stretch->end;
 }
 
 /* Targets come by `after`, so where they begin never falls. One whose death may lie behind the beginning of
@@ -40,13 +48,11 @@ static relume_status cut_deaths(struct rlm_docket *docket, relume_error *error)
         const struct rlm_target *target = &docket->target[i];
         uint64_t begin = 0;
         RLM_TRY(rlm_docket_checkpoint(docket, target->after, &begin, error));
-        struct rlm_stretch *last = docket->stretch + docket->stretches - 1;
-        if (docket->stretches == 0 || last->end <= begin) {
-            last = &docket->stretch[docket->stretches++];
-            *last = (struct rlm_stretch){.begin = begin, .first = i};
-        }
-        last->last = i + 1;
-        last->end = target->until > last->end ? target->until : last->end;
+        struct rlm_stretch *stretch = stretch_over(docket, begin);
+        if (stretch->last == 0)
+            stretch->first = i;
+        stretch->last = i + 1;
+        reach_to(stretch, target->until);
     }
     return RELUME_OK;
 }
@@ -56,13 +62,9 @@ static relume_status cut_end(struct rlm_docket *docket, relume_error *error)
 {
     uint64_t begin = 0;
     RLM_TRY(rlm_docket_checkpoint(docket, docket->as_of, &begin, error));
-    struct rlm_stretch *last = docket->stretch + docket->stretches - 1;
-    if (docket->stretches == 0 || last->end <= begin) {
-        last = &docket->stretch[docket->stretches++];
-        *last = (struct rlm_stretch){.begin = begin};
-    }
-    last->ends = true;
-    last->end = docket->as_of > last->end ? docket->as_of : last->end;
+    struct rlm_stretch *stretch = stretch_over(docket, begin);
+    stretch->ends = true;
+    reach_to(stretch, docket->as_of);
     return RELUME_OK;
 }
 
@@ -119,7 +121,7 @@ static relume_status divide(struct rlm_docket *docket, relume_error *error)
 
 /* What finding a death and its causes takes, in updates, on 784-512-512-10 and 60,000 samples: a unit of the
  * first layer is counted over the data alone, one of a deeper layer over what the layers below make of them.
- */
+ * Last, the prognosis of one. */
 #define COST_FIRST 6.0
 #define COST_DEEPER 40.0
 #define COST_PROGNOSIS 1.0
@@ -169,13 +171,13 @@ static size_t find_number(const struct rlm_docket *docket)
     const relume_engine *engine = docket->run->engine;
     size_t threads = rlm_pool_threads(engine->pool), best = 1;
     double sum = 0.0, longest = 0.0, least = INFINITY;
+    if (engine->allocator.alloc != rlm_allocator_default.alloc || docket->options->episodes)
+        return 1;
     double memory = HALF_OF_MEMORY * (double)rlm_memory_available();
     for (size_t i = 0; i < docket->stretches; i++) {
         sum += docket->stretch[i].cost;
         longest = rlm_larger(longest, docket->stretch[i].cost);
     }
-    if (engine->allocator.alloc != rlm_allocator_default.alloc || docket->options->episodes)
-        return 1;
     for (size_t number = 1; number <= rlm_size_min(threads, docket->stretches); number++) {
         size_t each = threads / number; /* at least */
         double share = sum / (double)number;

@@ -308,20 +308,26 @@ relume_status relume_run_load_dataset(relume_run *run, relume_error *error)
 
 /* ---- checkpoints, for those who repeat a stretch of training ---- */
 
+relume_status rlm_run_pick_checkpoint(const relume_run *run, const uint64_t *steps, size_t count,
+                                      uint64_t step, uint64_t *found, relume_error *error)
+{
+    while (count > 0 && steps[count - 1] > step)
+        count--;
+    if (count == 0)
+        return rlm_error_set(error, RELUME_NOT_FOUND, "%s holds no checkpoint up to step %" PRIu64,
+                             run->paths.checkpoints, step);
+    *found = steps[count - 1];
+    return RELUME_OK;
+}
+
 relume_status rlm_run_find_checkpoint(relume_run *run, uint64_t step, uint64_t *found, relume_error *error)
 {
     uint64_t *steps;
     size_t count;
     RLM_TRY(rlm_checkpoint_list(&run->paths, &run->engine->allocator, &steps, &count, error));
-    while (count > 0 && steps[count - 1] > step)
-        count--;
-    if (count > 0)
-        *found = steps[count - 1];
+    relume_status status = rlm_run_pick_checkpoint(run, steps, count, step, found, error);
     rlm_free(steps);
-    if (count > 0)
-        return RELUME_OK;
-    return rlm_error_set(error, RELUME_NOT_FOUND, "%s holds no checkpoint up to step %" PRIu64,
-                         run->paths.checkpoints, step);
+    return status;
 }
 
 relume_status rlm_run_load_checkpoint(relume_run *run, uint64_t step, relume_network *network,

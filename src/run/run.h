@@ -99,5 +99,8 @@ relume_status rlm_run_load_checkpoint(relume_run *run, uint64_t step, relume_net
                                       relume_error *error);
 /* The largest step up to `step` with a checkpoint on disk. NOT_FOUND. */
 relume_status rlm_run_find_checkpoint(relume_run *run, uint64_t step, uint64_t *found, relume_error *error);
+/* The same among steps[count], as rlm_checkpoint_list has listed them. */
+relume_status rlm_run_pick_checkpoint(const relume_run *run, const uint64_t *steps, size_t count,
+                                      uint64_t step, uint64_t *found, relume_error *error);
 
 #endif
