@@ -191,8 +191,6 @@ struct rlm_sleep_place rlm_condensed_place(const struct rlm_condensed *condensed
                                            const struct rlm_sleep_place *place)
 {
     struct rlm_sleep_place made = *place;
-    if (condensed->count == 0)
-        return made;
     made.columns = condensed->count;
     made.stride = condensed->stride;
     made.s1 = condensed->s1;
@@ -213,7 +211,7 @@ void rlm_condensed_settle(struct rlm_condensed *condensed, const struct rlm_slee
 {
     struct rlm_latecomers late = {condensed->late, condensed->missed, 0, 0};
     for (size_t n = 0; condensed->count > 0 && n < condensed->units; n++) {
-        if ((wanted && !wanted[n]) || condensed->since[n] == place->step)
+        if (wanted && !wanted[n])
             continue;
         rlm_latecomers_add(&late, n, place->step - condensed->since[n]);
         condensed->since[n] = place->step;

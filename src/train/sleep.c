@@ -73,6 +73,8 @@ struct rlm_sleep_place rlm_sleep_place_of(const relume_network *network, size_t 
 
 void rlm_latecomers_add(struct rlm_latecomers *late, size_t unit, uint64_t by)
 {
+    if (by == 0)
+        return;
     late->unit[late->count] = (uint32_t)unit;
     late->by[late->count++] = by;
     late->missed += (size_t)by;
@@ -111,8 +113,7 @@ void rlm_sleep_wake(struct rlm_sleep *sleep, const struct rlm_sleep_place *place
         size_t n = units ? units[i] : i;
         if (sleep->slept[n] == 0)
             continue;
-        if (sleep->slept[n] < place->step)
-            rlm_latecomers_add(&late, n, place->step - sleep->slept[n]);
+        rlm_latecomers_add(&late, n, place->step - sleep->slept[n]);
         sleep->slept[n] = 0;
         sleep->sleepers--;
     }
@@ -125,8 +126,7 @@ void rlm_sleep_settle(struct rlm_sleep *sleep, const struct rlm_sleep_place *pla
     for (size_t n = 0; sleep->sleepers > 0 && n < sleep->units; n++) {
         if (sleep->slept[n] == 0 || (wanted && !wanted[n]))
             continue;
-        if (sleep->slept[n] < place->step)
-            rlm_latecomers_add(&late, n, place->step - sleep->slept[n]);
+        rlm_latecomers_add(&late, n, place->step - sleep->slept[n]);
         sleep->slept[n] = place->step;
     }
     rlm_latecomers_catch_up(&late, place, true);

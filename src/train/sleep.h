@@ -58,6 +58,7 @@ struct rlm_latecomers {
     size_t count;
     size_t missed; /* updates, of all of them */
 };
+/* By 0: it is not late. */
 void rlm_latecomers_add(struct rlm_latecomers *late, size_t unit, uint64_t by);
 void rlm_latecomers_catch_up(const struct rlm_latecomers *late, const struct rlm_sleep_place *place,
                              bool biases);
