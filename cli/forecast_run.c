@@ -127,8 +127,8 @@ relume_status forecast_read_run(struct forecast *forecast, struct cli_program *p
     relume_status status = relume_run_open(engine, program->args->positional[0], &run, error);
     if (status == RELUME_OK)
         status = check_run(program->args, run, error);
-    if (status ==
-        RELUME_OK) /* by the rules for a run that a stranger has sent; they are read once more below */
+    /* the data by the rules for a run that a stranger has sent; they are read once more below */
+    if (status == RELUME_OK)
         status = relume_run_load_dataset(run, error);
     if (status == RELUME_OK)
         status = make_line(&line, program->args, run, error);

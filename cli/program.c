@@ -23,9 +23,8 @@ int cli_fail(const struct cli_program *program, const relume_error *error)
     cli_put_text(err, *error->message ? error->message : relume_status_meaning(error->status));
     if (error->status == RELUME_USAGE)
         fprintf(err->stream, "\n  See: relume %s%s--help\n", command ? command : "", command ? " " : "");
-    else if (error->status ==
-             RELUME_INTERRUPTED) /* only what trains has a state to go on from, and says so */
-        fputc('\n', err->stream);
+    else if (error->status == RELUME_INTERRUPTED)
+        fputc('\n', err->stream); /* only what trains has a state to go on from, and says so */
     else
         fprintf(err->stream, "\n  %s: %s\n", relume_status_name(error->status),
                 relume_status_remedy(error->status));
