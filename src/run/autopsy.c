@@ -289,6 +289,7 @@ static relume_status hold(struct rlm_docket *docket, struct archive *archive, re
 {
     uint64_t temporary = 0;
     RLM_TRY(archive_open(archive, docket->run, docket->options->stop, error));
+    docket->history = archive->history;
     RLM_TRY(find_moment(docket, archive->history, error));
     RLM_TRY(plan(docket, &temporary, error));
     if (docket->targets > 0)

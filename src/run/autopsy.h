@@ -44,10 +44,11 @@ struct rlm_sizes {
  * behind it. No two have an update in common, so that what is repeated in all does not depend on how many are
  * repeated at once. */
 struct rlm_stretch {
-    uint64_t begin, end;     /* updates done at the checkpoint, and at the end at most */
-    bool births, ends;       /* it has the initial weights to look at; those of the end */
-    size_t first, last;      /* of the targets: those sought in it */
-    struct rlm_sizes *sizes; /* [layers] */
+    uint64_t begin, end;       /* updates done at the checkpoint, and at the end at most */
+    bool births;               /* it has the initial weights to look at */
+    size_t ends_from, ends_to; /* and those of the end, for the deaths of these layers; none: not at all */
+    size_t first, last;        /* of the targets: those sought in it */
+    struct rlm_sizes *sizes;   /* [layers] */
     uint64_t repeated;
     double cost; /* what it takes, reckoned beforehand, in updates */
 };
@@ -56,6 +57,7 @@ struct rlm_stretch {
  * inquest that has taken it; all else stays as it is while inquests are held. */
 struct rlm_docket {
     relume_run *run;
+    struct rlm_history *history; /* of the run, open */
     const relume_autopsy_options *options;
     struct rlm_target *target; /* [targets]: units born dead, then the others by `after` */
     size_t targets, births;
@@ -63,6 +65,7 @@ struct rlm_docket {
     uint64_t as_of;
     uint64_t *checkpoint; /* [checkpoints]: those there are, ascending */
     size_t checkpoints;
+    bool *counted; /* [checkpoints]: a census was held at these weights */
     struct rlm_ground ground;
     struct rlm_stretch *stretch; /* [stretches], by `begin` */
     size_t stretches;
@@ -80,6 +83,9 @@ struct rlm_docket {
 
 /* Divides the work and does it, a stretch at a time or several side by side, each in a thread of its own. */
 relume_status rlm_docket_clear(struct rlm_docket *docket, relume_error *error);
+/* dead[units of the first layer] = 1 where a census found a unit dead at the very weights of the checkpoint
+ * after `step` updates, else 0. */
+void rlm_docket_list_dead(const struct rlm_docket *docket, uint64_t step, uint8_t *dead);
 /* A zeroed struct is fine; the targets are the caller's. */
 void rlm_docket_deinit(struct rlm_docket *docket);
 

@@ -6,6 +6,7 @@
  * decides nothing but how long it takes. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/alloc.h"
@@ -22,6 +23,32 @@ relume_status rlm_docket_checkpoint(const struct rlm_docket *docket, uint64_t st
                                     relume_error *error)
 {
     return rlm_run_pick_checkpoint(docket->run, docket->checkpoint, docket->checkpoints, step, found, error);
+}
+
+/* Censuses are held at the weights of many checkpoints. */
+static relume_status find_counted(struct rlm_docket *docket, relume_error *error)
+{
+    docket->counted = rlm_alloc_zero(&docket->run->engine->allocator, docket->checkpoints, 1);
+    if (!docket->counted)
+        return rlm_error_memory(error, docket->checkpoints, "the checkpoints of a run");
+    for (size_t i = 0; i < docket->checkpoints; i++) {
+        uint64_t found = UINT64_MAX;
+        RLM_TRY(rlm_history_get_census_step(docket->history, docket->checkpoint[i], &found, error));
+        docket->counted[i] = found == docket->checkpoint[i];
+    }
+    return RELUME_OK;
+}
+
+void rlm_docket_list_dead(const struct rlm_docket *docket, uint64_t step, uint8_t *dead)
+{
+    const relume_run *run = docket->run;
+    bool counted = false;
+    memset(dead, 0, run->network->layers[0].out_features);
+    for (size_t i = 0; i < docket->checkpoints; i++)
+        counted = counted || (docket->checkpoint[i] == step && docket->counted[i]);
+    for (size_t i = 0; counted && i < run->event_count; i++) /* by step */
+        if (run->event[i].layer == 0 && run->event[i].step <= step)
+            dead[run->event[i].unit] = run->event[i].kind != RELUME_REVIVED;
 }
 
 /* The last stretch, if it may come as far as `begin`; else a new one that begins there. */
@@ -57,13 +84,21 @@ static relume_status cut_deaths(struct rlm_docket *docket, relume_error *error)
     return RELUME_OK;
 }
 
-/* The state at the end is looked at where it has been come to, if the last stretch may come that far. */
+/* The state at the end is looked at where it has been come to, if the last stretch may come that far. Where
+ * there is a checkpoint of it, the first layer's deaths and those of the others are two tasks. */
 static relume_status cut_end(struct rlm_docket *docket, relume_error *error)
 {
     uint64_t begin = 0;
     RLM_TRY(rlm_docket_checkpoint(docket, docket->as_of, &begin, error));
     struct rlm_stretch *stretch = stretch_over(docket, begin);
-    stretch->ends = true;
+    stretch->ends_to = docket->layers;
+    reach_to(stretch, docket->as_of);
+    if (begin < docket->as_of || docket->layers < 2)
+        return RELUME_OK;
+    stretch->ends_to = 1;
+    stretch = stretch_over(docket, begin);
+    stretch->ends_from = 1;
+    stretch->ends_to = docket->layers;
     reach_to(stretch, docket->as_of);
     return RELUME_OK;
 }
@@ -97,9 +132,10 @@ static relume_status make_sizes(struct rlm_docket *docket, relume_error *error)
 static relume_status divide(struct rlm_docket *docket, relume_error *error)
 {
     const relume_allocator *allocator = &docket->run->engine->allocator;
-    size_t most = docket->targets + 2;
+    size_t most = docket->targets + 3;
     RLM_TRY(rlm_checkpoint_list(&docket->run->paths, allocator, &docket->checkpoint, &docket->checkpoints,
                                 error));
+    RLM_TRY(find_counted(docket, error));
     docket->stretch = rlm_alloc_zero(allocator, most, sizeof *docket->stretch);
     docket->order = rlm_alloc(allocator, most, sizeof(struct rlm_stretch *));
     if (!docket->stretch || !docket->order)
@@ -123,16 +159,20 @@ static relume_status divide(struct rlm_docket *docket, relume_error *error)
  * first layer is counted over the data alone, one of a deeper layer over what the layers below make of them.
  * Last, the prognosis of one. */
 #define COST_FIRST 6.0
-#define COST_DEEPER 40.0
+#define COST_DEEPER 28.0
 #define COST_PROGNOSIS 1.0
+#define COST_YOUNG 2.0 /* an update of the first stretch, most of whose units are alive */
 
 static void estimate(struct rlm_docket *docket)
 {
     for (size_t i = 0; i < docket->stretches; i++) {
         struct rlm_stretch *stretch = &docket->stretch[i];
-        stretch->cost = (double)(stretch->end - stretch->begin) + 1.0;
-        if (stretch->ends)
-            stretch->cost += COST_PROGNOSIS * (double)docket->targets;
+        double update = stretch->begin == 0 ? COST_YOUNG : 1.0;
+        stretch->cost = update * (double)(stretch->end - stretch->begin) + 1.0;
+        for (size_t t = 0; stretch->ends_to > 0 && t < docket->targets; t++) {
+            size_t layer = docket->target[t].death.layer;
+            stretch->cost += layer >= stretch->ends_from && layer < stretch->ends_to ? COST_PROGNOSIS : 0.0;
+        }
         for (size_t t = stretch->first; t < stretch->last; t++)
             stretch->cost += docket->target[t].death.layer == 0 ? COST_FIRST : COST_DEEPER;
     }
@@ -349,5 +389,6 @@ void rlm_docket_deinit(struct rlm_docket *docket)
     rlm_free(docket->stretch);
     rlm_free(docket->order);
     rlm_free(docket->checkpoint);
+    rlm_free(docket->counted);
     rlm_ground_deinit(&docket->ground);
 }

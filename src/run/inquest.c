@@ -139,7 +139,7 @@ static relume_status foretell(struct rlm_inquest *inquest, relume_error *error)
     look_at(inquest, 0, inquest->docket->targets);
     rlm_strata_move(&inquest->strata, inquest->network, inquest->network, inquest->docket->as_of);
     struct rlm_standing standing = standing_of(inquest, true);
-    for (size_t layer = 0; layer < inquest->layers; layer++) {
+    for (size_t layer = inquest->stretch->ends_from; layer < inquest->stretch->ends_to; layer++) {
         size_t listed = list_layer(inquest, layer, false);
         if (listed > 0)
             rlm_prognosis_find(&inquest->causes, &inquest->strata, &standing, inquest->list, listed);
@@ -155,5 +155,5 @@ relume_status rlm_inquest_examine(struct rlm_inquest *inquest, struct rlm_stretc
         RLM_TRY(examine_births(inquest, error));
     look_at(inquest, stretch->first, stretch->last);
     RLM_TRY(rlm_inquest_replay(inquest, error));
-    return stretch->ends ? foretell(inquest, error) : RELUME_OK;
+    return stretch->ends_to > 0 ? foretell(inquest, error) : RELUME_OK;
 }

@@ -24,6 +24,16 @@ static void spare_dead(struct rlm_inquest *inquest)
     rlm_trainer_note_dead(inquest->trainer, inquest->dead);
 }
 
+/* What a census found at the weights of a checkpoint need not be found again: none of D opened these units.
+ */
+static void recall_dead(struct rlm_inquest *inquest, uint64_t step)
+{
+    rlm_docket_list_dead(inquest->docket, step, inquest->dead);
+    for (size_t unit = 0; unit < inquest->network->layers[0].out_features; unit++)
+        if (inquest->dead[unit])
+            rlm_strata_note_dead(&inquest->strata, inquest->network, unit, 0.0f);
+}
+
 static relume_status load(struct rlm_inquest *inquest, uint64_t step, relume_error *error)
 {
     struct rlm_docket *docket = inquest->docket;
@@ -34,6 +44,7 @@ static relume_status load(struct rlm_inquest *inquest, uint64_t step, relume_err
     if (status != RELUME_OK)
         return status;
     inquest->placed = true;
+    recall_dead(inquest, step);
     spare_dead(inquest);
     return RELUME_OK;
 }
