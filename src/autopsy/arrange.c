@@ -79,16 +79,27 @@ static void lists_layout(struct rlm_arena *arena, struct rlm_inputs *inputs)
     inputs->clean = rlm_arena_take(arena, groups, sizeof *inputs->clean);
 }
 
+/* Whether the feature is other than 0 for a sample of the panel; beyond the last sample it is 0. */
+static bool is_used(const struct rlm_inputs *inputs, size_t panel, size_t k)
+{
+    const float *x = inputs->x + (panel * inputs->features + k) * RLM_LANES;
+    unsigned any = 0;
+    for (size_t lane = 0; lane < RLM_LANES; lane++)
+        any |= x[lane] != 0.0f;
+    return any != 0;
+}
+
 static void list_group(void *context, size_t group, size_t thread)
 {
     (void)thread;
     const struct rlm_inputs *inputs = context;
-    size_t first = group * RLM_GROUP, last = rlm_size_min(inputs->samples, first + RLM_GROUP);
+    size_t first = group * RLM_GROUP / RLM_LANES;
+    size_t last = rlm_size_min(first + RLM_GROUP / RLM_LANES, rlm_divide_up(inputs->samples, RLM_LANES));
     uint32_t *used = inputs->used + group * inputs->features, count = 0;
     for (size_t k = 0; k < inputs->features; k++) {
         bool any = false;
-        for (size_t place = first; place < last; place++)
-            any = any || rlm_inputs_get(inputs, place, k) != 0.0f;
+        for (size_t panel = first; panel < last; panel++)
+            any = any || is_used(inputs, panel, k);
         if (any)
             used[count++] = (uint32_t)k;
     }

@@ -24,11 +24,26 @@ static void pack(struct rlm_ground *ground, const relume_network *network, const
         data->where = ground->where;
         rlm_inputs_pack(data, network, dataset);
     }
+    rlm_inputs_measure(data);
     rlm_inputs_keep_bytes(data, network, dataset);
     rlm_inputs_list(data);
     for (size_t place = 1; place < data->samples; place++)
         if (data->norm1[place] > data->norm1[ground->longest])
             ground->longest = place;
+}
+
+/* ‖x‖² of a block of features: the largest among the samples of a panel. */
+static double measure_block(const struct rlm_inputs *data, size_t panel, size_t block)
+{
+    size_t end = rlm_size_min(data->features, (block + 1) * RLM_LANES);
+    const float *x = data->x + panel * RLM_LANES * data->features;
+    double sum[RLM_LANES] = {0}, largest = 0.0;
+    for (size_t k = block * RLM_LANES; k < end; k++)
+        for (size_t lane = 0; lane < RLM_LANES; lane++)
+            sum[lane] += (double)x[k * RLM_LANES + lane] * (double)x[k * RLM_LANES + lane];
+    for (size_t lane = 0; lane < RLM_LANES; lane++) /* 0 beyond the last sample */
+        largest = rlm_larger(largest, sum[lane]);
+    return largest;
 }
 
 static void measure_group(void *context, size_t group, size_t thread)
@@ -41,14 +56,9 @@ static void measure_group(void *context, size_t group, size_t thread)
         ground->heaviest[group] =
             (float)rlm_larger((double)ground->heaviest[group], (double)rlm_at_least(data->norm1[place]));
     for (size_t block = 0; block < ground->blocks; block++) {
-        size_t end = rlm_size_min(data->features, (block + 1) * RLM_LANES);
         double largest = 0.0;
-        for (size_t place = first; place < last; place++) {
-            double sum = 0.0;
-            for (size_t k = block * RLM_LANES; k < end; k++)
-                sum += (double)rlm_inputs_get(data, place, k) * (double)rlm_inputs_get(data, place, k);
-            largest = rlm_larger(largest, sum);
-        }
+        for (size_t panel = first / RLM_LANES; panel * RLM_LANES < last; panel++)
+            largest = rlm_larger(largest, measure_block(data, panel, block));
         ground->reach[block * ground->groups + group] = rlm_at_least(sqrt(largest));
     }
 }

@@ -128,7 +128,6 @@ void rlm_inputs_pack(struct rlm_inputs *inputs, const relume_network *network, c
 {
     struct pack_region region = {inputs, network, dataset, rlm_dataset_rows(dataset, RELUME_SPLIT_TRAIN)};
     rlm_pool_run(inputs->engine->pool, pack_chunk, &region, rlm_divide_up(inputs->samples, CHUNK));
-    rlm_inputs_measure(inputs);
 }
 
 struct forward_region {

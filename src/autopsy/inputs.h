@@ -64,7 +64,7 @@ relume_status rlm_inputs_init(struct rlm_inputs *inputs, relume_engine *engine, 
 void rlm_inputs_deinit(struct rlm_inputs *inputs);
 
 /* The training split, scaled as the network scales it, in the inputs' order: what the first hidden layer is
- * fed. */
+ * fed. Its norms are not filled. */
 void rlm_inputs_pack(struct rlm_inputs *inputs, const relume_network *network, const relume_dataset *dataset);
 
 /* An order in which like samples are neighbours, from inputs packed as they come: by the nearest of some
