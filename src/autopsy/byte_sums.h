@@ -9,7 +9,7 @@ struct rlm_byte_sums {
     struct rlm_sketch sketch; /* without dots: there is none, and no sums */
     size_t samples;
     const struct rlm_inputs *inputs;
-    const uint8_t *x; /* byte panels, those of the inputs */
+    const uint8_t *x; /* byte groups, those of the inputs */
     float *sum;       /* [samples rounded up to 32]: Σ u, exact */
     float *heaviest;  /* [⌈samples/32⌉]: the largest of a group */
     int8_t *ones;     /* [4·quads] */

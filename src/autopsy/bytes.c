@@ -23,6 +23,8 @@ static void wide_layout(struct rlm_arena *arena, struct rlm_inputs *inputs)
                                   sizeof *inputs->wide);
 }
 
+_Static_assert(RLM_GROUP == RLM_BYTE_GROUP, "groups are the same");
+
 static void layout(struct rlm_arena *arena, struct rlm_inputs *inputs)
 {
     size_t group = (size_t)RLM_GROUP * 4 * rlm_divide_up(inputs->features, 4), bytes = 0;
@@ -56,16 +58,26 @@ struct fill_region {
     const uint8_t *raw; /* [·, features] */
 };
 
+static bool is_used(const uint8_t *quad)
+{
+    unsigned any = 0;
+    for (size_t i = 0; i < RLM_QUAD_BYTES; i++)
+        any |= quad[i];
+    return any != 0;
+}
+
+/* Lists the quads of a group that are not all 0, and moves them together: they are read one after the other.
+ */
 static void list_quads(const struct rlm_inputs *inputs, size_t group)
 {
-    size_t quads = rlm_divide_up(inputs->features, 4), quad_bytes = (size_t)RLM_LANES * 4, count = 0;
-    const uint8_t *panel = inputs->bytes + group * 2 * quads * quad_bytes;
-    for (size_t quad = 0; quad < quads; quad++, panel += quad_bytes) {
-        unsigned any = 0;
-        for (size_t i = 0; i < quad_bytes; i++)
-            any |= panel[i] | (unsigned)panel[quads * quad_bytes + i];
-        if (any)
-            inputs->quad[group * quads + count++] = (uint16_t)quad;
+    size_t quads = rlm_divide_up(inputs->features, 4), count = 0;
+    uint8_t *bytes = inputs->bytes + group * quads * RLM_QUAD_BYTES;
+    for (size_t quad = 0; quad < quads; quad++) {
+        if (!is_used(bytes + quad * RLM_QUAD_BYTES))
+            continue;
+        if (count < quad)
+            memcpy(bytes + count * RLM_QUAD_BYTES, bytes + quad * RLM_QUAD_BYTES, RLM_QUAD_BYTES);
+        inputs->quad[group * quads + count++] = (uint16_t)quad;
     }
     inputs->quad_count[group] = (uint32_t)count;
 }
@@ -76,8 +88,9 @@ static void fill_group(void *context, size_t group, size_t thread)
     const struct fill_region *region = context;
     const struct rlm_inputs *inputs = region->inputs;
     size_t features = inputs->features, first = group * RLM_GROUP;
+    uint8_t *bytes = inputs->bytes + first * 4 * rlm_divide_up(features, 4);
     for (size_t place = first; place < rlm_size_min(inputs->samples, first + RLM_GROUP); place++)
-        rlm_bytes_put(inputs->bytes, place, region->raw + rlm_inputs_sample(inputs, place) * features,
+        rlm_bytes_put(bytes, place - first, region->raw + rlm_inputs_sample(inputs, place) * features,
                       features);
     list_quads(inputs, group);
 }
@@ -104,11 +117,12 @@ void rlm_inputs_keep_bytes(struct rlm_inputs *inputs, const relume_network *netw
 
 static const float *widened(const struct rlm_inputs *inputs, size_t group, size_t thread)
 {
-    size_t quads = rlm_divide_up(inputs->features, 4);
+    size_t all = rlm_divide_up(inputs->features, 4);
     float *wide = inputs->wide + thread * wide_floats(inputs);
-    struct rlm_quads all = {NULL, 0};
-    inputs->widen(inputs->bytes + group * RLM_GROUP * 4 * quads, inputs->features,
-                  inputs->used_count ? rlm_inputs_quads(inputs, group) : all, wide);
+    struct rlm_quads quads = rlm_inputs_quads(inputs, group);
+    if (!inputs->used_count && quads.count < all) /* nobody knows which they are */
+        memset(wide, 0, wide_floats(inputs) * sizeof *wide);
+    inputs->widen(inputs->bytes + group * RLM_GROUP * 4 * all, inputs->features, quads, wide);
     return wide;
 }
 

@@ -38,9 +38,9 @@ struct rlm_inputs {
     uint32_t *used_count; /* [groups]; NULL: not listed */
     size_t laid_out;      /* features at which `clean` was noted */
     uint8_t *clean;       /* [groups]: 1: x is known to be 0 but at the features listed */
-    uint8_t *bytes; /* byte panels of an even number, by place: the raw data, when they are bytes. NULL: not
-                       kept */
-    uint16_t *quad; /* [groups][quads of four features]: those of its bytes that are not all 0 */
+    uint8_t *bytes; /* [groups][4 · quads · RLM_GROUP]: byte groups, by place: the raw data, when they are
+                       bytes. NULL: not kept */
+    uint16_t *quad; /* [groups][quads of four features]: those that are there, the others being all 0 */
     uint32_t *quad_count;    /* [groups] */
     rlm_widen_kernel *widen; /* makes x of them, in less time than it takes to read x; NULL: it does not */
     float *wide;             /* [threads][·]: a group of it each */

@@ -6,18 +6,18 @@
 #include "kernels/kernels.h"
 
 #define LANES ((size_t)RLM_LANES)
-#define QUADS (LANES * 4) /* bytes of four features of a panel */
+#define PANEL (LANES * 4) /* bytes of a quad's panel */
 
-void rlm_bytes_put(uint8_t *panels, size_t place, const uint8_t *raw, size_t features)
+void rlm_bytes_put(uint8_t *group, size_t place, const uint8_t *raw, size_t features)
 {
-    size_t whole = features / 4, quads = (features + 3) / 4;
-    uint8_t *to = panels + (place / LANES * quads * LANES + place % LANES) * 4;
+    size_t whole = features / 4;
+    uint8_t *to = group + place * 4;
     for (size_t quad = 0; quad < whole; quad++)
-        memcpy(to + quad * QUADS, raw + 4 * quad, 4);
-    if (whole < quads) {
+        memcpy(to + quad * RLM_QUAD_BYTES, raw + 4 * quad, 4);
+    if (features > 4 * whole) {
         uint8_t last[4] = {0};
         memcpy(last, raw + 4 * whole, features - 4 * whole);
-        memcpy(to + whole * QUADS, last, sizeof last);
+        memcpy(to + whole * RLM_QUAD_BYTES, last, sizeof last);
     }
 }
 
@@ -34,14 +34,12 @@ static inline size_t quads_at(struct rlm_quads quads, size_t i)
 void rlm_dots_ref(const struct rlm_dots *a)
 {
     for (size_t r = 0; r < a->rows; r++)
-        for (size_t lane = 0; lane < 2 * LANES; lane++) {
-            const uint8_t *x = a->x + lane / LANES * a->quads * QUADS + lane % LANES * 4;
+        for (size_t place = 0; place < RLM_BYTE_GROUP; place++) {
             int32_t sum = 0;
-            for (size_t i = 0; i < 4 * quads_count(a->used, a->quads); i++) {
-                size_t quad = quads_at(a->used, i / 4);
-                sum += a->row[r][4 * quad + i % 4] * x[quad * QUADS + i % 4];
-            }
-            a->out[r * 2 * LANES + lane] = sum;
+            for (size_t i = 0; i < 4 * quads_count(a->used, a->quads); i++)
+                sum += a->row[r][4 * quads_at(a->used, i / 4) + i % 4] *
+                       a->x[(i / 4 * RLM_BYTE_GROUP + place) * 4 + i % 4];
+            a->out[r * RLM_BYTE_GROUP + place] = sum;
         }
 }
 
@@ -66,7 +64,6 @@ __attribute__((target("avx512f,avx512vnni"))) static void dots_vnni(const struct
 {
     const int8_t *row[RLM_DOTS_ROWS];
     __m512i sum[RLM_DOTS_ROWS][2];
-    const uint8_t *first = a->x, *second = a->x + a->quads * QUADS;
     size_t last = 0;
     for (size_t r = 0; r < RLM_DOTS_ROWS; r++) {
         last = r < a->rows ? r : last;
@@ -78,8 +75,8 @@ __attribute__((target("avx512f,avx512vnni"))) static void dots_vnni(const struct
     }
     for (size_t i = 0; i < quads_count(a->used, a->quads); i++) {
         size_t quad = quads_at(a->used, i);
-        __m512i one = _mm512_load_si512(first + quad * QUADS);
-        __m512i two = _mm512_load_si512(second + quad * QUADS);
+        __m512i one = _mm512_load_si512(a->x + i * RLM_QUAD_BYTES);
+        __m512i two = _mm512_load_si512(a->x + i * RLM_QUAD_BYTES + PANEL);
         UNROLL
         for (size_t r = 0; r < RLM_DOTS_ROWS; r++) {
             __m512i spread = _mm512_set1_epi32(quad_of(row[r], quad));
@@ -104,23 +101,27 @@ __attribute__((target("avx512f"))) static inline __m512 divide_byte(__m512i byte
     return _mm512_fmadd_ps(missing, reciprocal, quotient);
 }
 
-/* The last four features of a panel may be fewer: what they write beyond it the next panel writes over. */
+/* Four features of a panel. */
+__attribute__((target("avx512f"))) static inline void widen_quad(__m512i quad, float *to)
+{
+    const __m512i low = _mm512_set1_epi32(255);
+    _mm512_storeu_ps(to, divide_byte(_mm512_and_si512(quad, low)));
+    quad = _mm512_srli_epi32(quad, 8);
+    _mm512_storeu_ps(to + LANES, divide_byte(_mm512_and_si512(quad, low)));
+    quad = _mm512_srli_epi32(quad, 8);
+    _mm512_storeu_ps(to + 2 * LANES, divide_byte(_mm512_and_si512(quad, low)));
+    _mm512_storeu_ps(to + 3 * LANES, divide_byte(_mm512_srli_epi32(quad, 8)));
+}
+
+/* The last four features of a panel may be fewer: what they write beyond the first panel the second writes
+ * over, which is therefore done after it. */
 __attribute__((target("avx512f"))) static void widen_avx512(const uint8_t *bytes, size_t features,
                                                             struct rlm_quads quads, float *x)
 {
-    const __m512i low = _mm512_set1_epi32(255);
-    size_t all = (features + 3) / 4;
-    for (size_t panel = 0; panel < 2; panel++, x += features * LANES, bytes += all * QUADS)
-        for (size_t i = 0; i < quads_count(quads, all); i++) {
-            __m512i quad = _mm512_loadu_si512(bytes + quads_at(quads, i) * QUADS);
-            float *to = x + quads_at(quads, i) * 4 * LANES;
-            _mm512_storeu_ps(to, divide_byte(_mm512_and_si512(quad, low)));
-            quad = _mm512_srli_epi32(quad, 8);
-            _mm512_storeu_ps(to + LANES, divide_byte(_mm512_and_si512(quad, low)));
-            quad = _mm512_srli_epi32(quad, 8);
-            _mm512_storeu_ps(to + 2 * LANES, divide_byte(_mm512_and_si512(quad, low)));
-            _mm512_storeu_ps(to + 3 * LANES, divide_byte(_mm512_srli_epi32(quad, 8)));
-        }
+    size_t count = quads_count(quads, (features + 3) / 4);
+    for (size_t panel = 0; panel < 2; panel++, x += features * LANES, bytes += PANEL)
+        for (size_t i = 0; i < count; i++)
+            widen_quad(_mm512_loadu_si512(bytes + i * RLM_QUAD_BYTES), x + quads_at(quads, i) * 4 * LANES);
 }
 #endif
 

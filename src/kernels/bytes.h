@@ -2,9 +2,9 @@
  * result by itself: one gives back the floats that pack.inc makes, bit for bit, and the other bounds sums of
  * them (network/sketch.h).
  *
- * Byte panels of K features:  u[⌈B/16⌉][⌈K/4⌉][16][4], four features of a sample side by side, 0 beyond B and
- * K. Four such features over the samples of a panel are a quad; of two panels, those that are 0 throughout
- * can be left out by a list of the others. */
+ * A byte group holds 32 samples of K features:  u[⌈K/4⌉][32][4], four features of a sample side by side, 0
+ * beyond the samples and K. Four such features over the samples of a group are a quad; those that are 0
+ * throughout may not be there at all, and a list tells which the others are. */
 #ifndef RLM_KERNELS_BYTES_H
 #define RLM_KERNELS_BYTES_H
 
@@ -13,31 +13,34 @@
 
 #include "base/cpu.h"
 
-/* Puts a sample, raw[features], at its place in byte panels, counted from the first lane of the first. */
-void rlm_bytes_put(uint8_t *panels, size_t place, const uint8_t *raw, size_t features);
+#define RLM_BYTE_GROUP ((size_t)32) /* samples */
+#define RLM_QUAD_BYTES (RLM_BYTE_GROUP * 4)
 
-/* Quads of two panels, ascending. */
+/* Puts a sample, raw[features], at its place in a byte group with all its quads. */
+void rlm_bytes_put(uint8_t *group, size_t place, const uint8_t *raw, size_t features);
+
+/* The quads of a byte group that are there, ascending. */
 struct rlm_quads {
-    const uint16_t *list; /* [count]; NULL: all that there are, and count is not looked at */
+    const uint16_t *list; /* [count]; NULL: all, and count is not looked at */
     size_t count;
 };
 
-/* Two byte panels of data scaled by 255 as sample panels: x[2][features][16], each number the float nearest
- * to u / 255; what lies in no quad of the list means nothing. Writes up to 48 floats beyond. */
+/* A byte group of data scaled by 255 as sample panels: x[2][features][16], each number the float nearest to
+ * u / 255; of quads that are not there nothing is written. Writes up to 48 floats beyond. */
 typedef void rlm_widen_kernel(const uint8_t *bytes, size_t features, struct rlm_quads quads, float *x);
 /* The kernel of this CPU, where computing goes on at `level`; NULL: none. */
 rlm_widen_kernel *rlm_widen_find(enum rlm_cpu_level level);
 
 #define RLM_DOTS_ROWS 8 /* rows of one call, at most */
 
-/* out[r][p][lane] = Σ over k of row[r][k] · x[p][k / 4][lane][k % 4], exact, for two byte panels; k / 4 is of
- * the list. A sum must fit 32 bits: 4·quads ≤ 66,000 does. x is aligned to 64 bytes. */
+/* out[r][s] = Σ over k of row[r][k] · u[k] of sample s of a byte group, exact; what is not there is 0. A sum
+ * must fit 32 bits: 4·quads ≤ 66,000 does. x is aligned to 64 bytes. */
 struct rlm_dots {
-    size_t quads, rows;
-    const uint8_t *x;                 /* [2][quads][16][4] */
+    size_t quads, rows;               /* quads of a row */
+    const uint8_t *x;                 /* the byte group */
     const int8_t *row[RLM_DOTS_ROWS]; /* [rows] of [4·quads] each */
-    int32_t *out;                     /* [RLM_DOTS_ROWS][2][16]; rows beyond `rows` mean nothing */
-    struct rlm_quads used;            /* those that count; zeroed: all */
+    int32_t *out;                     /* [RLM_DOTS_ROWS][32]; rows beyond `rows` mean nothing */
+    struct rlm_quads used;            /* those of x; zeroed: all */
 };
 typedef void rlm_dots_kernel(const struct rlm_dots *arguments);
 

@@ -15,8 +15,8 @@
 #include "kernels/bytes.h"
 #include "network/network.h"
 
-#define RLM_SKETCH_SAMPLES ((size_t)32) /* of a group: two panels */
-#define RLM_SKETCH_LONGEST 65000        /* features: sums fit 31 bits, and Σ u is exact as a float */
+#define RLM_SKETCH_SAMPLES RLM_BYTE_GROUP
+#define RLM_SKETCH_LONGEST 65000 /* features: sums fit 31 bits, and Σ u is exact as a float */
 
 struct rlm_sketch {
     rlm_dots_kernel *dots; /* NULL: there is no sketch */
@@ -30,11 +30,11 @@ bool rlm_sketch_init(struct rlm_sketch *sketch, const relume_network *network, c
 
 /* Samples to be bounded together. */
 struct rlm_sketch_group {
-    const uint8_t *x;       /* two byte panels */
+    const uint8_t *x;       /* a byte group */
     const float *sum;       /* [32]: Σ u of each, exact */
     float heaviest;         /* the largest of them */
     float longest;          /* no Σ|x| + 1 of them is larger */
-    struct rlm_quads quads; /* of x that are not all 0; zeroed: any may be */
+    struct rlm_quads quads; /* those of x; zeroed: all */
 };
 
 /* Fills sum[32], group->sum and group->heaviest from group->x. ones[4·quads]: each 1. */

@@ -85,7 +85,7 @@ static void round_unit(void *context, size_t i, size_t thread)
                      region->layer->bias[n], proof->rounded + i * 4 * proof->sketch.quads, &proof->unit[i]);
 }
 
-/* Samples `first` on as byte panels. */
+/* Samples `first` on as a byte group. */
 static void turn(const struct rlm_proof *proof, size_t first, uint8_t *panel)
 {
     size_t features = proof->sketch.features;
@@ -110,8 +110,8 @@ static void bound_some(struct look_region *region, const struct rlm_sketch_group
                        size_t count)
 {
     const struct rlm_proof *proof = region->proof;
-    const int8_t *rounded[RLM_DOTS_ROWS];
-    const struct rlm_sketched *unit[RLM_DOTS_ROWS];
+    const int8_t *rounded[RLM_DOTS_ROWS] = {0};
+    const struct rlm_sketched *unit[RLM_DOTS_ROWS] = {0};
     float bound[RLM_DOTS_ROWS];
     for (size_t i = 0; i < count; i++) {
         rounded[i] = proof->rounded + places[i] * 4 * proof->sketch.quads;

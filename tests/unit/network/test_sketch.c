@@ -68,13 +68,16 @@ static void test_widen(void **state)
         float *x = calloc(RLM_SKETCH_SAMPLES * features + 3 * (size_t)RLM_LANES, sizeof *x);
         for (size_t lane = 0; lane < RLM_SKETCH_SAMPLES; lane++)
             for (size_t k = 0; k < features; k++) /* every byte in turn */
-                bytes[(lane / RLM_LANES * quads + k / 4) * RLM_LANES * 4 + lane % RLM_LANES * 4 + k % 4] =
-                    (uint8_t)(lane * 8 + k * 13);
+                bytes[(k / 4 * RLM_SKETCH_SAMPLES + lane) * 4 + k % 4] = (uint8_t)(lane * 8 + k * 13);
         uint16_t list[5];
         struct rlm_quads some = {list, 0};
         for (size_t quad = features % 3; quad < quads; quad += 1 + features % 2)
             list[some.count++] = (uint16_t)quad;
-        widen(bytes, features, some, x);
+        uint8_t *few = calloc((size_t)RLM_SKETCH_SAMPLES * 4 * quads, 1);
+        for (size_t i = 0; i < some.count; i++)
+            memcpy(few + i * RLM_QUAD_BYTES, bytes + list[i] * RLM_QUAD_BYTES, RLM_QUAD_BYTES);
+        widen(few, features, some, x);
+        free(few);
         for (size_t i = 0; i < some.count; i++)
             for (size_t k = (size_t)4 * list[i]; k < (size_t)4 * list[i] + 4 && k < features; k++)
                 check_widened(x, features, k);
@@ -109,7 +112,10 @@ static void draw_scene(struct scene *s, struct rlm_rng *rng, bool uniform)
         double norm1 = 1.0;
         for (size_t k = 0; k < FEATURES; k++) {
             uint8_t u = (uint8_t)rlm_rng_below(rng, 1000 + place * FEATURES + k, 256);
-            s->x[(place / RLM_LANES * QUADS + k / 4) * RLM_LANES * 4 + place % RLM_LANES * 4 + k % 4] = u;
+            s->x[((place / RLM_SKETCH_SAMPLES * QUADS + k / 4) * RLM_SKETCH_SAMPLES +
+                  place % RLM_SKETCH_SAMPLES) *
+                     4 +
+                 k % 4] = u;
             s->sum[place] += (float)u;
             s->input[place][k] = ((float)u - s->offset[k]) / s->divisor[k];
             norm1 += fabs((double)s->input[place][k]);
