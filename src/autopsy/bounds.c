@@ -87,6 +87,11 @@ static void search_begin(struct search *search)
     const double upward = 1.0 + 0x1p-30;
     search->candidates = 0;
     for (size_t sample = 0; sample < search->inputs->samples; sample++) {
+        if (sample % RLM_LANES == 0 &&
+            !rlm_variants_above(search->columns, search->before, sample, -INFINITY)) {
+            sample += RLM_LANES - 1;
+            continue;
+        }
         double a = 5.0 * rlm_inputs_rounding(search->inputs, search->largest_before, sample);
         double b = 5.0 * rlm_inputs_rounding(search->inputs, search->largest_push, sample);
         double p = (double)rlm_variants_get(search->columns, search->before, sample);
@@ -209,14 +214,12 @@ static void find_low(struct search *search, double end, float anchor, struct rlm
     lethal->safe = alive;
 }
 
-#define HIGHEST_RATE 1e18f /* beyond it nothing is a learning rate; weights stay far from overflow */
-
 static void find_high(struct search *search, double end, float anchor, struct rlm_lethal *lethal)
 {
     lethal->high = INFINITY;
-    if (end > (double)HIGHEST_RATE)
+    if (end > (double)RLM_HIGHEST_RATE)
         return;
-    float alive = find_alive(search, end, HIGHEST_RATE, 1), dead = anchor;
+    float alive = find_alive(search, end, RLM_HIGHEST_RATE, 1), dead = anchor;
     if (isnan(alive))
         return;
     float near = (float)(end * (1.0 - 0x1p-16));

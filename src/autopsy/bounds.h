@@ -16,6 +16,9 @@ struct rlm_lethal {
     float high; /* largest lethal rate; infinite: however large the rate, it dies */
 };
 
+/* Beyond it nothing is a learning rate, and none is looked at; weights stay far from overflow. */
+#define RLM_HIGHEST_RATE 1e18f
+
 /* Scratch of rlm_lethal_find and rlm_coast_scan for one layer's inputs. Several searches may run at once,
  * each at a place of its own. */
 struct rlm_bench {
@@ -38,8 +41,9 @@ void rlm_lethal_find(const struct rlm_inputs *inputs, const struct rlm_move *mov
                      struct rlm_bench *bench, struct rlm_lethal *lethal);
 
 /* The same from a count that the caller has held of move->before and of rlm_move_push's variant, at a place
- * of the bench. Both may be −infinity at samples where both are below 0 by more than five times their
- * rounding. */
+ * of the bench. Both may be −infinity for groups of samples that surely leave the unit shut up to
+ * RLM_HIGHEST_RATE, or up to a rate at which another sample surely opens it, and higher ones further; then
+ * `anchor` must be a rate that kills. */
 struct rlm_columns {
     const struct rlm_variants *variants;
     size_t before, push; /* places in it */

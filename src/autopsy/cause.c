@@ -13,8 +13,6 @@
 static void causes_layout(struct rlm_arena *arena, struct rlm_causes *causes, size_t batch, size_t groups)
 {
     causes->open = rlm_arena_take(arena, groups, sizeof *causes->open);
-    causes->sway = rlm_arena_take(arena, groups, sizeof *causes->sway);
-    causes->stretch = rlm_arena_take(arena, groups, sizeof *causes->stretch);
     causes->whole = rlm_arena_take(arena, 5 * causes->stride, sizeof(float));
     causes->part = rlm_arena_take(arena, (size_t)RLM_CAUSE_UNITS * 5 * causes->stride, sizeof(float));
     causes->variant = rlm_arena_take(arena, causes->stride, sizeof(float));
@@ -33,7 +31,7 @@ static const struct rlm_inputs *find_widest(const struct rlm_strata *strata)
     return &strata->layer[widest].inputs[0];
 }
 
-relume_status rlm_causes_init(struct rlm_causes *causes, const struct rlm_strata *strata, size_t batch,
+relume_status rlm_causes_init(struct rlm_causes *causes, struct rlm_strata *strata, size_t batch,
                               relume_error *error)
 {
     const struct rlm_inputs *widest = find_widest(strata);
@@ -44,7 +42,7 @@ relume_status rlm_causes_init(struct rlm_causes *causes, const struct rlm_strata
     if (status == RELUME_OK)
         status = rlm_bench_init(&made.bench, widest, error);
     if (status == RELUME_OK)
-        status = rlm_sieve_init(&made.sieve, &strata->ceilings, RLM_CAUSE_COUNTED, error);
+        status = rlm_seek_init(&made.seek, strata, RLM_CAUSE_COUNTED, error);
     size_t groups = rlm_divide_up(widest->samples, RLM_GROUP);
     causes_layout(&made.arena, &made, batch, groups);
     size_t bytes = made.arena.overflow ? SIZE_MAX : made.arena.used;
@@ -66,7 +64,7 @@ void rlm_causes_deinit(struct rlm_causes *causes)
     rlm_variants_deinit(&causes->now);
     rlm_variants_deinit(&causes->then);
     rlm_bench_deinit(&causes->bench);
-    rlm_sieve_deinit(&causes->sieve);
+    rlm_seek_deinit(&causes->seek);
     rlm_arena_deinit(&causes->arena);
     *causes = (struct rlm_causes){0};
 }
@@ -99,8 +97,7 @@ struct subject {
 };
 
 /* Places of a unit's variants in the count over the inputs after the update. */
-enum { BEFORE, PUSH, AFTER, PLACES };
-#define FIRST_PLACES AFTER /* of a unit of the first layer, whose inputs are the same before and after */
+enum { BEFORE, PUSH, PLACES };
 _Static_assert(RLM_CAUSE_UNITS <= RLM_BENCH_PLACES, "room for all");
 _Static_assert(PLACES *RLM_CAUSE_UNITS <= RLM_CAUSE_COUNTED, "room for all");
 _Static_assert(RLM_CAUSE_TRIALS *RLM_CAUSE_UNITS <= RLM_CAUSE_COUNTED, "room for all");
@@ -149,11 +146,6 @@ static bool is_repeated(const struct rlm_moment *moment, size_t layer, const str
     return true;
 }
 
-static size_t places_of(size_t layer)
-{
-    return layer > 0 ? PLACES : FIRST_PLACES;
-}
-
 static relume_status subject_begin(struct rlm_causes *causes, const struct rlm_moment *moment,
                                    struct rlm_strata *strata, relume_death *death, size_t place,
                                    struct subject *subject, relume_error *error)
@@ -174,10 +166,10 @@ static relume_status subject_begin(struct rlm_causes *causes, const struct rlm_m
         (struct subject){.moment = moment,
                          .strata = strata,
                          .then = rlm_strata_at(strata, layer, RLM_BEFORE),
-                         .now = rlm_strata_get(strata, layer, RLM_AFTER),
+                         .now = rlm_strata_at(strata, layer, RLM_AFTER),
                          .death = death,
-                         .place = rlm_inputs_place(rlm_strata_get(strata, layer, RLM_AFTER), death->sample),
-                         .first = place * places_of(layer),
+                         .place = rlm_inputs_place(rlm_strata_at(strata, layer, RLM_AFTER), death->sample),
+                         .first = place * PLACES,
                          .largest = rlm_larger(rlm_variant_largest(whole.before, features),
                                                rlm_variant_largest(whole.after, features))};
     subject->rows = rows_at(causes->part + place * 5 * causes->stride, causes->stride);
@@ -229,95 +221,17 @@ static void split(const struct subject *s)
                       rlm_inputs_rounding(s->now, s->largest, place) + 5.0 * 0x1p-24 * size * (1.0 + 0x1p-20);
 }
 
-/* ---- the inputs before the update, where they matter ---- */
-
-/* Whether a variant of the now count may open at a sample of a panel with the inputs before the update.
- * Counted with those after it, it gave p there; before, each input k is off by as much as
- * rlm_ceilings_compare says, so the sum is at most p + sway, and both sums are rounded as inputs.h says.
- * sway[16]; NULL: the group's. */
-static bool may_open(const struct rlm_causes *causes, size_t index, double largest, size_t panel,
-                     const struct rlm_inputs *now, const float *sway)
-{
-    size_t first = panel * RLM_LANES, last = rlm_size_min(now->samples, first + RLM_LANES);
-    size_t group = first / RLM_GROUP;
-    for (size_t place = first; place < last; place++) {
-        double norm1 = now->norm1[place] + causes->stretch[group];
-        double above = sway ? (double)sway[place - first] : causes->sway[group];
-        above += 2.0 * rlm_inputs_rounding_of(now, largest, norm1);
-        if ((double)rlm_variants_get(&causes->now, index, place) + above * (1.0 + 0x1p-30) > 0.0)
-            return true;
-    }
-    return false;
-}
-
-struct open_region {
-    struct rlm_causes *causes;
-    const struct rlm_strata *strata;
-    const struct rlm_inputs *now;
-    size_t index;
-    const float *variant;
-    double largest;
-};
-
-/* Marks the group if the variant may open there. Where the bound for a whole group does not settle it, that
- * for each sample mostly does. */
-static void mark_group(void *context, size_t group, size_t thread)
-{
-    (void)thread;
-    const struct open_region *r = context;
-    struct rlm_causes *causes = r->causes;
-    struct rlm_live live = rlm_strata_live(r->strata, RLM_BEFORE);
-    size_t first = group * RLM_GROUP, last = rlm_size_min(r->now->samples, first + RLM_GROUP);
-    for (size_t panel = first / RLM_LANES; panel * RLM_LANES < last && !causes->open[group]; panel++) {
-        float sway[RLM_LANES];
-        if (!may_open(causes, r->index, r->largest, panel, r->now, NULL))
-            continue;
-        rlm_ceilings_compare_panel(&r->strata->ceilings, &live, r->variant, panel, r->now, sway);
-        causes->open[group] = may_open(causes, r->index, r->largest, panel, r->now, sway);
-    }
-}
-
-static void mark_open(struct rlm_causes *causes, size_t index, const float *variant,
-                      const struct rlm_inputs *now, const struct rlm_strata *strata)
-{
-    struct rlm_live live = rlm_strata_live(strata, RLM_BEFORE);
-    struct open_region region = {causes, strata,  now,
-                                 index,  variant, rlm_variant_largest(variant, now->features)};
-    rlm_ceilings_compare(&strata->ceilings, &live, variant, causes->sway, causes->stretch);
-    rlm_pool_run(now->engine->pool, mark_group, &region, rlm_divide_up(now->samples, RLM_GROUP));
-}
-
 /* ---- necessity ---- */
-
-/* Whether some sample opens the variant in causes->variant with the inputs before the update: only groups in
- * which it may open are computed. */
-static bool lives_before(struct rlm_causes *causes, const struct subject *s)
-{
-    rlm_variants_put(&causes->now, 0, causes->variant);
-    rlm_variants_count(&causes->now, 1, s->now);
-    memset(causes->open, 0, rlm_divide_up(s->now->samples, RLM_GROUP));
-    mark_open(causes, 0, causes->variant, s->now, s->strata);
-    rlm_strata_get_some(s->strata, causes->open);
-    rlm_variants_put(&causes->then, 0, causes->variant);
-    rlm_variants_count_some(&causes->then, 1, s->then, causes->open);
-    return rlm_variants_alive(&causes->then, 0, s->then->samples);
-}
 
 /* The update without `without`, BELOW among it or not, counted over all samples: alive? */
 static bool lives_without(struct rlm_causes *causes, const struct subject *s, unsigned without)
 {
-    const struct rlm_inputs *inputs = s->now;
+    struct rlm_variants *one = &causes->bench.variants;
     rlm_move_make(&s->move, without & ~(unsigned)RLM_PART_BELOW, s->move.rate, causes->variant);
-    if (without & RLM_PART_BELOW) {
-        if (rlm_strata_begin_some(s->strata, s->death->layer))
-            return lives_before(causes, s);
-        inputs = rlm_strata_peek(s->strata, s->death->layer, RLM_BEFORE, s->then->samples);
-    }
-    bool alive;
-    rlm_variants_fit(&causes->bench.variants, inputs);
-    rlm_variants_put(&causes->bench.variants, 0, causes->variant);
-    rlm_variants_find_alive(&causes->bench.variants, 1, inputs, &alive);
-    return alive;
+    rlm_variants_fit(one, s->now);
+    rlm_variants_put(one, 0, causes->variant);
+    return rlm_seek_life(&causes->seek, s->death->layer, without & RLM_PART_BELOW ? RLM_BEFORE : RLM_AFTER,
+                         one);
 }
 
 /* No part alone was necessary: the smallest sets that only together had to be left out, all their parts. */
@@ -443,7 +357,6 @@ static void put_variants(struct rlm_causes *causes, const struct subject *s, siz
     rlm_variants_put(&causes->now, s->first + PUSH, causes->variant);
     if (s->death->layer == 0)
         return;
-    rlm_variants_put(&causes->now, s->first + AFTER, s->rows.after);
     rlm_variants_put(&causes->then, place * 2, s->rows.before);
     rlm_variants_put(&causes->then, place * 2 + 1, s->rows.after);
 }
@@ -479,8 +392,8 @@ static void find_spared(struct rlm_causes *causes, struct subject *subject, size
 {
     static const unsigned parts[] = {RLM_PART_GRADIENT, RLM_PART_MOMENTUM, RLM_PART_DECAY};
     struct trial trial[RLM_CAUSE_UNITS * RLM_CAUSE_TRIALS];
-    const struct rlm_inputs *now = subject[0].now;
-    size_t count = 0;
+    const struct rlm_span all = rlm_inputs_all(subject[0].now);
+    size_t count = 0, layer = subject[0].death->layer;
     for (struct subject *s = subject; s < subject + subjects; s++) {
         for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
             if (!(s->present & parts[k]))
@@ -495,10 +408,10 @@ static void find_spared(struct rlm_causes *causes, struct subject *subject, size
     }
     if (count == 0)
         return;
-    rlm_sieve_take(&causes->sieve, &causes->now, count);
-    rlm_sieve_count(&causes->sieve, &causes->now, count, now, rlm_inputs_all(now), NULL, 1);
+    rlm_seek_take(&causes->seek, layer, &causes->now, count);
+    rlm_seek_high(&causes->seek, layer, RLM_AFTER, &causes->now, count, all, NULL, RLM_SEEK_FIRST);
     for (size_t i = 0; i < count; i++)
-        if (rlm_variants_alive(&causes->now, i, now->samples))
+        if (rlm_variants_alive(&causes->now, i, all))
             spare(&trial[i]);
 }
 
@@ -532,7 +445,7 @@ static void read_counts(const struct rlm_causes *causes, struct subject *s, size
     death->margin_before = tally.margin;
     death->before = rlm_inputs_preactivate(s->then, s->place, s->rows.before);
     s->highest = rlm_inputs_place(s->then, tally.nearest);
-    if (death->layer > 0 && rlm_variants_alive(&causes->then, place * 2 + 1, s->then->samples))
+    if (death->layer > 0 && rlm_variants_alive(&causes->then, place * 2 + 1, rlm_inputs_all(s->then)))
         s->spared |= RLM_PART_BELOW;
 }
 
@@ -549,28 +462,41 @@ static void conclude(struct rlm_causes *causes, const struct subject *s)
     death->outlier = s->pushed && death->pusher[0].decisive && death->pusher[0].norm_ratio > 3.0;
 }
 
-/* The then count: each unit as it was before the update, and as it was after it, over the inputs before, when
- * the now count is done. Where it can, it passes over groups that surely stay shut; that of x* is always
- * there. */
-static void count_then(struct rlm_causes *causes, struct rlm_strata *strata, const struct subject *subject,
-                       size_t count)
+/* The inputs of a layer on one side at a place of each subject. */
+static void expose(struct rlm_causes *causes, size_t layer, enum rlm_side side, const struct subject *subject,
+                   size_t count, size_t (*place_of)(const struct subject *s))
 {
-    size_t layer = subject[0].death->layer;
-    const struct rlm_inputs *now = subject[0].now, *then = subject[0].then;
-    if (!rlm_strata_begin_some(strata, layer)) {
-        (void)rlm_strata_peek(strata, layer, RLM_BEFORE, now->samples);
-        rlm_variants_count(&causes->then, count * 2, then);
+    struct rlm_strata *strata = causes->seek.strata;
+    memset(causes->open, 0, strata->ground->groups);
+    for (size_t i = 0; i < count; i++)
+        causes->open[place_of(&subject[i]) / RLM_GROUP] = 1;
+    rlm_strata_expose(strata, layer, side, causes->open);
+}
+
+static size_t nearest_of(const struct subject *s)
+{
+    return s->place;
+}
+
+static size_t highest_of(const struct subject *s)
+{
+    return s->highest;
+}
+
+/* Each unit as it was before the update and what a rate of 1 adds to it, with the inputs after it; and as it
+ * was, and as it became, with those before it. */
+static void count_sides(struct rlm_causes *causes, size_t layer, const struct subject *subject, size_t count)
+{
+    struct rlm_seek *seek = &causes->seek;
+    struct rlm_span all = {0, seek->strata->ground->data.samples};
+    rlm_seek_take(seek, layer, &causes->now, count * PLACES);
+    rlm_seek_rates(seek, layer, &causes->now, count);
+    expose(causes, layer, RLM_AFTER, subject, count, nearest_of);
+    if (layer == 0)
         return;
-    }
-    memset(causes->open, 0, rlm_divide_up(now->samples, RLM_GROUP));
-    for (size_t i = 0; i < 2 * count; i++) {
-        const struct subject *s = &subject[i / 2];
-        const float *variant = i % 2 == 0 ? s->rows.before : s->rows.after;
-        mark_open(causes, s->first + (i % 2 == 0 ? BEFORE : AFTER), variant, now, strata);
-        causes->open[s->place / RLM_GROUP] = 1;
-    }
-    rlm_strata_get_some(strata, causes->open);
-    rlm_variants_count_some(&causes->then, count * 2, then, causes->open);
+    rlm_seek_take(seek, layer, &causes->then, count * 2);
+    rlm_seek_high(seek, layer, RLM_BEFORE, &causes->then, count * 2, all, NULL, RLM_SEEK_ALL);
+    expose(causes, layer, RLM_BEFORE, subject, count, nearest_of);
 }
 
 static relume_status find_some(struct rlm_causes *causes, const struct rlm_moment *moment,
@@ -580,22 +506,19 @@ static relume_status find_some(struct rlm_causes *causes, const struct rlm_momen
     struct subject subject[RLM_CAUSE_UNITS];
     size_t layer = deaths[0]->layer;
     const uint32_t *live = strata->layer[layer].live;
-    const struct rlm_inputs *now = rlm_strata_get(strata, layer, RLM_AFTER);
+    const struct rlm_inputs *now = rlm_strata_open(strata, layer);
     rlm_variants_fit(&causes->now, now);
     rlm_variants_fit(&causes->then, now);
     for (size_t i = 0; i < count; i++) {
         RLM_TRY(subject_begin(causes, moment, strata, deaths[i], i, &subject[i], error));
         put_variants(causes, &subject[i], i);
     }
-    size_t places = places_of(layer);
-    rlm_sieve_take(&causes->sieve, &causes->now, count * places);
-    rlm_sieve_count(&causes->sieve, &causes->now, count * places, now, rlm_inputs_all(now), NULL, places);
-    if (layer > 0)
-        count_then(causes, strata, subject, count);
+    count_sides(causes, layer, subject, count);
     for (size_t i = 0; i < count; i++)
         look_at_batch(causes, &subject[i], live);
     for (size_t i = 0; i < count; i++)
         read_counts(causes, &subject[i], i);
+    expose(causes, layer, RLM_AFTER, subject, count, highest_of);
     struct lethal_region region = {causes, subject};
     rlm_pool_run(now->engine->pool, find_lethal, &region, count);
     find_spared(causes, subject, count, live);

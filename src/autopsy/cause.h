@@ -7,8 +7,7 @@
 
 #include "autopsy/bounds.h"
 #include "autopsy/moment.h"
-#include "autopsy/sieve.h"
-#include "autopsy/strata.h"
+#include "autopsy/seek.h"
 #include "relume/autopsy.h"
 
 #define RLM_CAUSE_UNITS 16   /* looked at in one count */
@@ -18,23 +17,22 @@
 /* Scratch memory for layers up to a width, over all samples. */
 struct rlm_causes {
     struct rlm_variants now, then; /* counts over the inputs after the update, and before it */
-    struct rlm_sieve sieve;        /* for counts of `now` in the first layer */
+    struct rlm_seek seek;          /* for counts of them */
     struct rlm_bench bench;
-    size_t stride;          /* floats of one vector below */
-    float *whole;           /* [5][stride]: one unit's rows, all features */
-    float *part;            /* [RLM_CAUSE_UNITS][5][stride]: without the features left out */
-    float *variant;         /* [stride] */
-    double *push;           /* [batch] */
-    double *norm;           /* [batch], and as much again to sort in */
-    double *coefficient;    /* [stride] */
-    uint8_t *open;          /* [groups] */
-    double *sway, *stretch; /* [groups] */
-    size_t centred;         /* 1 + the layer whose mean input is in coefficient; 0: none */
-    double gamma;           /* and its γ */
+    size_t stride;       /* floats of one vector below */
+    float *whole;        /* [5][stride]: one unit's rows, all features */
+    float *part;         /* [RLM_CAUSE_UNITS][5][stride]: without the features left out */
+    float *variant;      /* [stride] */
+    double *push;        /* [batch] */
+    double *norm;        /* [batch], and as much again to sort in */
+    double *coefficient; /* [stride] */
+    uint8_t *open;       /* [groups] */
+    size_t centred;      /* 1 + the layer whose mean input is in coefficient; 0: none */
+    double gamma;        /* and its γ */
     struct rlm_arena arena;
 };
-/* For deaths in the layers of these strata, which must outlive it. NO_MEMORY. */
-relume_status rlm_causes_init(struct rlm_causes *causes, const struct rlm_strata *strata, size_t batch,
+/* For deaths in the layers of these strata, which must outlive it, and not move. NO_MEMORY. */
+relume_status rlm_causes_init(struct rlm_causes *causes, struct rlm_strata *strata, size_t batch,
                               relume_error *error);
 /* A zeroed struct is fine. */
 void rlm_causes_deinit(struct rlm_causes *causes);

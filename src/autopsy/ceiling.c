@@ -2,7 +2,6 @@
  * or a summand above it. */
 #include "autopsy/ceiling.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -10,7 +9,7 @@
 #include "base/error.h"
 #include "base/larger.h"
 
-#define UPWARD (1.0f + 0x1p-16f) /* more than a sum of some hundred floats can be low by */
+#define UPWARD RLM_CEILING_UPWARD
 
 static size_t row_stride(const struct rlm_ceilings *ceilings)
 {
@@ -29,7 +28,8 @@ static void work_layout(struct rlm_arena *arena, const struct rlm_ceilings *c, s
                                       .open = rlm_arena_take(arena, c->units, sizeof(uint32_t)),
                                       .spare = rlm_arena_take(arena, c->units, sizeof(uint32_t)),
                                       .doubt = rlm_arena_take(arena, c->units, sizeof(uint32_t)),
-                                      .wanted = rlm_arena_take(arena, c->units, 1)};
+                                      .wanted = rlm_arena_take(arena, c->units, 1),
+                                      .by = rlm_arena_take(arena, c->blocks, sizeof(float))};
 }
 
 static void layout(struct rlm_arena *arena, struct rlm_ceilings *c, size_t threads)
@@ -62,7 +62,8 @@ relume_status rlm_ceilings_init(struct rlm_ceilings *ceilings, const relume_netw
                                 .units = layer->out_features,
                                 .stride = layer->stride,
                                 .groups = ground->groups,
-                                .blocks = ground->blocks};
+                                .blocks = ground->blocks,
+                                .rise_kernel = rlm_rise_find(inputs->engine->level)};
     size_t threads = rlm_pool_threads(inputs->engine->pool);
     layout(&made.arena, &made, threads);
     size_t bytes = made.arena.overflow ? SIZE_MAX : made.arena.used;
@@ -105,39 +106,25 @@ static float block_moved(const float *row, const float *kept, float *weight)
     return squares > 0.0 ? (float)sqrt(squares) * UPWARD : 0.0f;
 }
 
-/* Rises are sums of positive floats, blocks + 1 of them, each product and each sum rounded once: low by at
- * most (blocks + 2) · 2⁻²⁴ of themselves, which `upward` makes up for twice over; adding one to a ceiling is
- * off by half a unit in the last place of what comes out. */
-static float raised(float ceiling, float rise)
-{
-    float up = ceiling + rise;
-    return up + fabsf(up) * 0x1p-22f;
-}
-
-/* What the ceilings of a unit rise by when its row becomes this one; whether it is another row at all. */
+/* What the ceilings of a unit rise by when its row becomes this one; whether it is another row at all. Rises
+ * are sums of positive floats, blocks + 1 of them, each product and each sum rounded once: low by at most
+ * (blocks + 2) · 2⁻²⁴ of themselves, which `upward` makes up for twice over. */
 static bool find_rise(const struct rlm_ceilings *c, const float *row, float bias, const float *kept,
-                      float *rise, float *weight)
+                      float *by, float *rise, float *weight)
 {
     float first = fabsf(bias - kept[c->stride]) * UPWARD, upward = 1.0f + (float)(c->blocks + 2) * 0x1p-23f;
     bool moved = first > 0.0f;
     *weight = fabsf(bias);
-    for (size_t group = 0; group < c->groups; group++)
-        rise[group] = first;
     for (size_t block = 0; block < c->blocks; block++) {
-        float by = block_moved(row + block * RLM_LANES, kept + block * RLM_LANES, weight);
-        const float *reach = c->ground->reach + block * c->groups;
-        moved = moved || by > 0.0f;
-        for (size_t group = 0; by > 0.0f && group < c->groups; group++)
-            rise[group] += by * reach[group];
+        by[block] = block_moved(row + block * RLM_LANES, kept + block * RLM_LANES, weight);
+        moved = moved || by[block] > 0.0f;
     }
-    for (size_t group = 0; group < c->groups; group++)
-        rise[group] *= upward;
+    c->rise_kernel(by, c->blocks, c->ground->reach, c->groups, first, upward, rise);
     return moved;
 }
 
 static void settle_unit(void *context, size_t task, size_t thread)
 {
-    (void)thread;
     const struct settle_region *region = context;
     struct rlm_ceilings *c = region->ceilings;
     const struct rlm_layer *layer = region->live->layer;
@@ -145,12 +132,12 @@ static void settle_unit(void *context, size_t task, size_t thread)
     const float *row = layer->weight + unit * c->stride;
     float *kept = c->row + unit * row_stride(c), *rise = c->rise + unit * c->groups;
     float *ceiling = c->ceiling + unit * c->groups, bias = layer->bias[unit], weight;
-    bool moved = find_rise(c, row, bias, kept, rise, &weight);
+    bool moved = find_rise(c, row, bias, kept, c->work[thread].by, rise, &weight);
     c->weights[unit] = weight > c->weight[unit] ? weight : c->weight[unit];
     if (region->aside)
         return;
     for (size_t group = 0; moved && group < c->groups; group++)
-        ceiling[group] = raised(ceiling[group], rise[group]);
+        ceiling[group] = rlm_raised(ceiling[group], rise[group]);
     memcpy(kept, row, c->stride * sizeof *kept);
     kept[c->stride] = bias;
     c->weight[unit] = weight;
@@ -181,41 +168,17 @@ struct pass_region {
     struct rlm_ceilings *ceilings;
     const struct rlm_live *live;
     struct rlm_span span;
-    const uint8_t *open; /* some groups, at parameters looked at; NULL: all, at those settled for */
+    const uint8_t *open; /* some groups, and the ceilings stay; NULL: all, and they are brought up to date */
+    const struct rlm_openings *openings; /* of some groups: by these; NULL: at parameters looked at */
     uint8_t *opened;
     struct rlm_inputs *next;
 };
-
-/* What a float pre-activation of the unit may differ by from the real one, for the samples of a group: as in
- * inputs.h. */
-static float rounding(const struct rlm_ceilings *c, size_t unit, size_t group)
-{
-    return (c->gamma * c->weight[unit] * c->ground->heaviest[group] + FLT_MIN) * UPWARD;
-}
-
-/* The same for a row as large as either of the two. */
-static float rounding_of_both(const struct rlm_ceilings *c, size_t unit, size_t group)
-{
-    return (c->gamma * c->weights[unit] * c->ground->heaviest[group] + FLT_MIN) * UPWARD;
-}
-
-static bool is_shut(const struct rlm_ceilings *c, size_t unit, size_t group)
-{
-    return c->ceiling[unit * c->groups + group] + rounding(c, unit, group) <= 0.0f;
-}
-
-/* With both rows. */
-static bool is_shut_in_both(const struct rlm_ceilings *c, size_t unit, size_t group)
-{
-    size_t at = unit * c->groups + group;
-    return raised(c->ceiling[at], c->rise[at]) + rounding_of_both(c, unit, group) <= 0.0f;
-}
 
 /* Whether the ceiling has been raised above 0, or has never been brought down. Where the unit was above 0
  * when it was computed last it most likely still is, and a look would be for nothing. */
 static bool is_doubtful(const struct rlm_ceilings *c, size_t unit, size_t group)
 {
-    return !c->firm[unit * c->groups + group] && !is_shut(c, unit, group);
+    return !c->firm[unit * c->groups + group] && !rlm_ceilings_is_shut(c, unit, group);
 }
 
 /* Brings ceilings down to the sketch's bounds. unit[count] */
@@ -256,11 +219,24 @@ static size_t find_open(const struct pass_region *region, size_t group, const st
     size_t count = 0;
     for (size_t k = 0; k < region->live->count; k++) {
         size_t unit = region->live->unit[k];
-        bool shut = region->open ? is_shut_in_both(c, unit, group) : is_shut(c, unit, group);
+        bool shut = region->open ? rlm_ceilings_top_of_both(c, unit, group) <= 0.0f
+                                 : rlm_ceilings_is_shut(c, unit, group);
         work->wanted[k] = !shut;
         if (!shut)
             work->open[count++] = (uint32_t)k;
     }
+    return count;
+}
+
+/* The same by what is told. */
+static size_t take_open(const struct pass_region *region, size_t group, const struct rlm_ceiling_work *work)
+{
+    const struct rlm_openings *openings = region->openings;
+    size_t count = openings->count[group];
+    memcpy(work->open, openings->list + openings->first[group], count * sizeof *work->open);
+    memset(work->wanted, 0, region->live->count);
+    for (size_t i = 0; i < count; i++)
+        work->wanted[work->open[i]] = 1;
     return count;
 }
 
@@ -287,7 +263,8 @@ static size_t gather(const struct pass_region *region, size_t group, struct rlm_
 {
     const struct rlm_ceilings *c = region->ceilings;
     const struct rlm_layer *layer = region->live->layer;
-    size_t count = find_open(region, group, work), spare = drop_rows(work, count);
+    size_t count = region->openings ? take_open(region, group, work) : find_open(region, group, work);
+    size_t spare = drop_rows(work, count);
     for (size_t i = 0; i < count; i++) {
         uint32_t k = work->open[i];
         work->margin[i] = -INFINITY;
@@ -371,7 +348,7 @@ static void scatter(const struct pass_region *region, size_t group, size_t count
         size_t unit = region->live->unit[work->list[i]];
         float margin = work->margin[i];
         float *ceiling = &c->ceiling[unit * c->groups + group];
-        *ceiling = margin + rounding(c, unit, group) + fabsf(margin) * 0x1p-22f;
+        *ceiling = margin + rlm_ceilings_rounding(c, c->weight[unit], group) + fabsf(margin) * 0x1p-22f;
         c->firm[unit * c->groups + group] = *ceiling > 0.0f;
         opened[unit] |= margin > 0.0f;
     }
@@ -420,90 +397,22 @@ static void pass_run(const struct pass_region *region)
 void rlm_ceilings_forward(struct rlm_ceilings *ceilings, const struct rlm_live *live, struct rlm_span span,
                           uint8_t *opened, struct rlm_inputs *next)
 {
-    struct pass_region region = {ceilings, live, span, NULL, opened, next};
+    struct pass_region region = {
+        .ceilings = ceilings, .live = live, .span = span, .opened = opened, .next = next};
     pass_run(&region);
 }
 
 void rlm_ceilings_forward_some(struct rlm_ceilings *ceilings, const struct rlm_live *live,
-                               const uint8_t *open, struct rlm_inputs *next)
+                               const uint8_t *open, const struct rlm_openings *openings,
+                               struct rlm_inputs *next)
 {
-    struct pass_region region = {ceilings, live, {0, ceilings->inputs->samples}, open, NULL, next};
+    struct pass_region region = {.ceilings = ceilings,
+                                 .live = live,
+                                 .span = {0, ceilings->inputs->samples},
+                                 .open = open,
+                                 .openings = openings,
+                                 .next = next};
     pass_run(&region);
-}
-
-struct compare_region {
-    const struct rlm_ceilings *ceilings;
-    const struct rlm_live *live;
-    const float *weight;
-    double *sway, *stretch;
-};
-#define COMPARED 64 /* groups of a task */
-
-/* Real pre-activations are apart by `rise` at most, the float ones within the rounding of them, and cutting
- * at 0 brings them no further apart. Where the raised ceiling is not above 0, both outputs are 0. */
-static void compare_task(void *context, size_t task, size_t thread)
-{
-    (void)thread;
-    const struct compare_region *region = context;
-    const struct rlm_ceilings *c = region->ceilings;
-    double *sway = region->sway, *stretch = region->stretch;
-    size_t first = task * COMPARED, last = rlm_size_min(c->groups, first + COMPARED);
-    memset(sway + first, 0, (last - first) * sizeof *sway);
-    memset(stretch + first, 0, (last - first) * sizeof *stretch);
-    for (size_t k = 0; k < region->live->count; k++) {
-        size_t unit = region->live->unit[k];
-        const float *rise = c->rise + unit * c->groups;
-        double size = fabs((double)region->weight[k]);
-        for (size_t group = first; group < last; group++) {
-            if (is_shut_in_both(c, unit, group))
-                continue;
-            double by = (double)rise[group] + 2.0 * (double)rounding_of_both(c, unit, group);
-            sway[group] += size * by;
-            stretch[group] += by;
-        }
-    }
-}
-
-void rlm_ceilings_compare(const struct rlm_ceilings *c, const struct rlm_live *live, const float *weight,
-                          double *sway, double *stretch)
-{
-    struct compare_region region = {c, live, weight, sway, stretch};
-    rlm_pool_run(c->inputs->engine->pool, compare_task, &region, rlm_divide_up(c->groups, COMPARED));
-}
-
-/* Adds size · min(by, room) for each sample of a panel, room being what is left between the output and the
- * end that it moves to: 0 where the weight is negative, `top` where it is not. */
-static void add_sway(float *sway, const float *x, float weight, float by, float top)
-{
-    float size = fabsf(weight), sign = weight < 0.0f ? 1.0f : -1.0f, end = weight < 0.0f ? 0.0f : top;
-    for (size_t lane = 0; lane < RLM_LANES; lane++) {
-        float room = end + sign * x[lane];
-        float step = room < by ? room : by;
-        sway[lane] += size * (step > 0.0f ? step : 0.0f);
-    }
-}
-
-/* An output h at the one end lies within `by` of it at the other, and between 0 and the raised ceiling,
- * rounding included. Each summand is rounded twice, and there are `count` of them, none negative. */
-void rlm_ceilings_compare_panel(const struct rlm_ceilings *c, const struct rlm_live *live,
-                                const float *weight, size_t panel, const struct rlm_inputs *at, float *sway)
-{
-    size_t group = panel * RLM_LANES / RLM_GROUP;
-    const float *x = at->x + panel * RLM_LANES * at->features;
-    memset(sway, 0, RLM_LANES * sizeof *sway);
-    for (size_t k = 0; k < live->count; k++) {
-        size_t unit = live->unit[k];
-        if (weight[k] == 0.0f || is_shut_in_both(c, unit, group))
-            continue;
-        size_t place = unit * c->groups + group;
-        float rounded = rounding_of_both(c, unit, group);
-        float by = (c->rise[place] + 2.0f * rounded) * UPWARD;
-        float top = (raised(c->ceiling[place], c->rise[place]) + rounded) * UPWARD;
-        add_sway(sway, x + k * RLM_LANES, weight[k], by, top);
-    }
-    float upward = (1.0f + (float)(live->count + 4) * 0x1p-23f) * UPWARD;
-    for (size_t lane = 0; lane < RLM_LANES; lane++)
-        sway[lane] *= upward;
 }
 
 float rlm_ceilings_highest(const struct rlm_ceilings *ceilings, size_t unit)

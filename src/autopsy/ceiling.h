@@ -12,7 +12,10 @@
 #ifndef RLM_AUTOPSY_CEILING_H
 #define RLM_AUTOPSY_CEILING_H
 
+#include <float.h>
+
 #include "autopsy/ground.h"
+#include "kernels/enclose.h"
 
 /* Scratch memory of one thread. The rows of one group stay for the next, which needs most of them again. */
 struct rlm_ceiling_work {
@@ -26,6 +29,7 @@ struct rlm_ceiling_work {
     uint32_t *spare; /* [units]: slots that may be filled */
     uint32_t *doubt; /* [units]: those whose ceilings are in doubt */
     uint8_t *wanted; /* [units], by place in the map: 1: to be computed */
+    float *by;       /* [blocks]: how far a unit has moved in each */
     size_t held;     /* rows that are there */
 };
 #define RLM_NO_SLOT UINT32_MAX
@@ -40,7 +44,8 @@ struct rlm_ceilings {
     float *weight;  /* [units]: the largest |parameter| of its row */
     float *weights; /* [units]: the same of its row and the one last settled for or looked at */
     float *rise;    /* [units, groups]: how far pre-activations of the two are apart at most */
-    float gamma;    /* of the rounding in inputs.h, for this many features */
+    rlm_rise_kernel *rise_kernel;
+    float gamma;                   /* of the rounding in inputs.h, for this many features */
     struct rlm_ceiling_work *work; /* [threads] */
     int8_t *rounded; /* [units][4 · quads]: the rows of this and the next, where there is a sketch */
     struct rlm_sketched *sketched; /* [units] */
@@ -73,24 +78,54 @@ void rlm_ceilings_look(struct rlm_ceilings *ceilings, const struct rlm_live *liv
  * for others. */
 void rlm_ceilings_forward(struct rlm_ceilings *ceilings, const struct rlm_live *live, struct rlm_span span,
                           uint8_t *opened, struct rlm_inputs *next);
-/* The same for the groups that `open` [groups] names, at parameters that have been looked at; the ceilings
- * stay as they are. */
+
+/* For each group, places in the map of units: all others surely give 0 to each of its samples. */
+struct rlm_openings {
+    const uint32_t *list;  /* of all groups; ascending in each */
+    const size_t *first;   /* [groups]: where a group's begin */
+    const uint32_t *count; /* [groups] */
+};
+/* The same for the groups that `open` [groups] names; the ceilings stay as they are. Which units are computed
+ * is told by the openings; without them (NULL) it is by ceilings and by how far the layer's parameters, which
+ * have been looked at, are from those that they hold for. */
 void rlm_ceilings_forward_some(struct rlm_ceilings *ceilings, const struct rlm_live *live,
-                               const uint8_t *open, struct rlm_inputs *next);
-
-/* For every group and each of its samples, by how much the outputs of these units differ at most between the
- * parameters that the ceilings hold for and those looked at, in the engine's arithmetic: sway[groups], the
- * sum of |weight[k]| times the k-th; stretch[groups], their plain sum. */
-void rlm_ceilings_compare(const struct rlm_ceilings *ceilings, const struct rlm_live *live,
-                          const float *weight, double *sway, double *stretch);
-
-/* The first sum for each sample of one panel, and closer: an output neither falls below 0 nor rises above
- * what the ceilings allow. `at`: what these units give, in the map's order, at the parameters that the
- * ceilings hold for. sway[16]. */
-void rlm_ceilings_compare_panel(const struct rlm_ceilings *ceilings, const struct rlm_live *live,
-                                const float *weight, size_t panel, const struct rlm_inputs *at, float *sway);
+                               const uint8_t *open, const struct rlm_openings *openings,
+                               struct rlm_inputs *next);
 
 /* The highest ceiling of a unit. */
 float rlm_ceilings_highest(const struct rlm_ceilings *ceilings, size_t unit);
+
+/* ---- of one unit and one group ---- */
+
+/* More than a sum of some hundred floats, none of them negative, can be low by. */
+#define RLM_CEILING_UPWARD (1.0f + 0x1p-16f)
+
+/* What a float pre-activation may differ by from the real one: as in inputs.h, for parameters no larger than
+ * `weight`. */
+static inline float rlm_ceilings_rounding(const struct rlm_ceilings *c, float weight, size_t group)
+{
+    return (c->gamma * weight * c->ground->heaviest[group] + FLT_MIN) * RLM_CEILING_UPWARD;
+}
+
+/* Adding a rise to a ceiling is off by half a unit in the last place of what comes out. */
+static inline float rlm_raised(float ceiling, float rise)
+{
+    float up = ceiling + rise;
+    return up + fabsf(up) * 0x1p-22f;
+}
+
+/* Whether the unit is 0 for each sample of the group, at the parameters that the ceilings hold for. */
+static inline bool rlm_ceilings_is_shut(const struct rlm_ceilings *c, size_t unit, size_t group)
+{
+    return c->ceiling[unit * c->groups + group] + rlm_ceilings_rounding(c, c->weight[unit], group) <= 0.0f;
+}
+
+/* The most that it gives any of them, at those parameters and at those looked at; at most 0 where it is shut.
+ */
+static inline float rlm_ceilings_top_of_both(const struct rlm_ceilings *c, size_t unit, size_t group)
+{
+    size_t at = unit * c->groups + group;
+    return rlm_raised(c->ceiling[at], c->rise[at]) + rlm_ceilings_rounding(c, c->weights[unit], group);
+}
 
 #endif

@@ -226,34 +226,37 @@ void rlm_variants_count(struct rlm_variants *variants, size_t count, const struc
     rlm_variants_count_span(variants, count, inputs, (struct rlm_span){0, inputs->samples});
 }
 
-struct some_region {
-    struct rlm_variants *variants;
+void rlm_variants_clear(struct rlm_variants *variants, size_t count, struct rlm_span span)
+{
+    float *p = variants->p;
+    variants->count = count;
+    for (size_t i = span.first * count; i < rlm_round_up(span.last, RLM_LANES) * count; i++)
+        p[i] = -INFINITY;
+}
+
+struct groups_region {
+    const struct rlm_variants *variants;
     const struct rlm_inputs *inputs;
-    const uint8_t *open;
+    const uint32_t *list;
 };
 
-static void count_group(void *context, size_t group, size_t thread)
+static void count_group(void *context, size_t task, size_t thread)
 {
-    const struct some_region *region = context;
+    const struct groups_region *region = context;
     const struct rlm_inputs *inputs = region->inputs;
     const struct rlm_variants *variants = region->variants;
-    size_t first = group * RLM_GROUP, batch = rlm_size_min(RLM_GROUP, inputs->samples - first);
-    float *p = variants->p + first * variants->count;
-    for (size_t i = 0; !region->open[group] && i < rlm_round_up(batch, RLM_LANES) * variants->count; i++)
-        p[i] = -INFINITY;
-    if (!region->open[group])
-        return;
+    size_t group = region->list[task];
+    float *p = variants->p + group * RLM_GROUP * variants->count;
     struct rlm_dense dense = variants_dense(variants);
     struct rlm_forward forward = rlm_inputs_group(inputs, group, thread, &dense, variants->count, p);
     (void)rlm_kernels_get(inputs->engine->level)->forward(&forward, 0, variants->count);
 }
 
-void rlm_variants_count_some(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs,
-                             const uint8_t *open)
+void rlm_variants_count_groups(struct rlm_variants *variants, const struct rlm_inputs *inputs,
+                               const uint32_t *list, size_t listed)
 {
-    struct some_region region = {variants, inputs, open};
-    variants->count = count;
-    rlm_pool_run(inputs->engine->pool, count_group, &region, rlm_divide_up(inputs->samples, RLM_GROUP));
+    struct groups_region region = {variants, inputs, list};
+    rlm_pool_run(inputs->engine->pool, count_group, &region, listed);
 }
 
 /* What the last count gave for one variant and one panel of samples; beyond the last sample it is 0. */
@@ -262,7 +265,7 @@ static const float *panel_of(const struct rlm_variants *variants, size_t index, 
     return variants->p + (sample / RLM_LANES * variants->count + index) * RLM_LANES;
 }
 
-static bool is_alive_in(const struct rlm_variants *variants, size_t index, struct rlm_span span)
+bool rlm_variants_alive(const struct rlm_variants *variants, size_t index, struct rlm_span span)
 {
     for (size_t place = span.first; place < span.last; place += RLM_LANES) {
         const float *p = panel_of(variants, index, place);
@@ -284,29 +287,6 @@ struct rlm_span rlm_span_next(struct rlm_span span, size_t samples)
     size_t first_look = 8 * (size_t)CHUNK, done = span.last, most = LOOK_MOST;
     size_t more = done > 0 ? rlm_size_min(done, most) : first_look;
     return (struct rlm_span){done, rlm_size_min(samples, done + more)};
-}
-
-bool rlm_variants_alive(const struct rlm_variants *variants, size_t index, size_t samples)
-{
-    return is_alive_in(variants, index, (struct rlm_span){0, samples});
-}
-
-void rlm_variants_find_alive(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs,
-                             bool *alive)
-{
-    size_t left = count;
-    for (size_t i = 0; i < count; i++)
-        alive[i] = false;
-    for (struct rlm_span span = {0, 0}; left > 0 && span.last < inputs->samples;) {
-        span = rlm_span_next(span, inputs->samples);
-        rlm_variants_count_span(variants, count, inputs, span);
-        for (size_t i = 0; i < count; i++) {
-            if (alive[i])
-                continue;
-            alive[i] = is_alive_in(variants, i, span);
-            left -= alive[i];
-        }
-    }
 }
 
 void rlm_tally_add(struct rlm_tally *tally, const struct rlm_variants *variants, size_t index,

@@ -153,9 +153,11 @@ void rlm_variants_count(struct rlm_variants *variants, size_t count, const struc
 void rlm_variants_count_span(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs,
                              struct rlm_span span);
 
-/* The same for the groups that `open` names; for samples of the others variants->p is −infinity. */
-void rlm_variants_count_some(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs,
-                             const uint8_t *open);
+/* The same piece by piece: −infinity for the samples of a span, of `count` variants; and for those of some
+ * groups what they are, list[listed] of them. */
+void rlm_variants_clear(struct rlm_variants *variants, size_t count, struct rlm_span span);
+void rlm_variants_count_groups(struct rlm_variants *variants, const struct rlm_inputs *inputs,
+                               const uint32_t *list, size_t listed);
 
 /* Pre-activation of variant `index` at a place, from the last count. */
 static inline float rlm_variants_get(const struct rlm_variants *variants, size_t index, size_t place)
@@ -189,12 +191,9 @@ struct rlm_tally rlm_variants_tally(const struct rlm_variants *variants, size_t 
 void rlm_tally_add(struct rlm_tally *tally, const struct rlm_variants *variants, size_t index,
                    const struct rlm_inputs *inputs, struct rlm_span span);
 
-/* Whether some sample opens it, by the last count. */
-bool rlm_variants_alive(const struct rlm_variants *variants, size_t index, size_t samples);
+/* Whether some sample of a span opens it, by the count of it. */
+bool rlm_variants_alive(const struct rlm_variants *variants, size_t index, struct rlm_span span);
 
-/* Which of the first `count` variants some sample opens; counts no further than it must. */
-void rlm_variants_find_alive(struct rlm_variants *variants, size_t count, const struct rlm_inputs *inputs,
-                             bool *alive);
 /* How many samples to look at next when `span.last` have been: some, then twice as many, and so on. */
 struct rlm_span rlm_span_next(struct rlm_span span, size_t samples);
 

@@ -34,8 +34,11 @@ static void strata_layout(struct rlm_arena *arena, struct rlm_strata *strata, co
     strata->wanted = rlm_arena_take(arena, units, 1);
     strata->verdict = rlm_arena_take(arena, units, 1);
     strata->dead_margin = rlm_arena_take(arena, units, sizeof(float));
-    for (int side = 0; side < 2; side++)
+    for (int side = 0; side < 2; side++) {
         strata->opened[side] = rlm_arena_take(arena, flags(network), 1);
+        strata->there[side] = rlm_arena_take(arena, strata->ground->groups, 1);
+    }
+    strata->need = rlm_arena_take(arena, strata->ground->groups, 1);
     strata->dead_row = rlm_arena_take(arena, units * dead_stride(network), sizeof(float));
     if (strata->layers > 2)
         strata->row =
@@ -72,6 +75,14 @@ static relume_status open_layers(struct rlm_strata *strata, relume_error *error)
     return rlm_ceilings_init(&strata->ceilings, network, strata->ground, &first->inputs[0], error);
 }
 
+/* They point to the ceilings, and so are made where those stay. */
+static relume_status open_intervals(struct rlm_strata *strata, relume_error *error)
+{
+    for (int side = 0; side < 2 && strata->layers > 1; side++)
+        RLM_TRY(rlm_intervals_init(&strata->intervals[side], &strata->ceilings, error));
+    return RELUME_OK;
+}
+
 relume_status rlm_strata_init(struct rlm_strata *strata, const relume_network *network,
                               const struct rlm_ground *ground, size_t layers, relume_error *error)
 {
@@ -88,7 +99,10 @@ relume_status rlm_strata_init(struct rlm_strata *strata, const relume_network *n
     }
     made.step[0] = made.step[1] = made.settled = UINT64_MAX;
     *strata = made;
-    return RELUME_OK;
+    status = open_intervals(strata, error);
+    if (status != RELUME_OK)
+        rlm_strata_deinit(strata);
+    return status;
 }
 
 void rlm_strata_deinit(struct rlm_strata *strata)
@@ -96,6 +110,8 @@ void rlm_strata_deinit(struct rlm_strata *strata)
     for (size_t l = 0; strata->layer && l < strata->layers; l++)
         for (int side = 0; side < 2; side++)
             rlm_inputs_deinit(&strata->layer[l].inputs[side]);
+    for (int side = 0; side < 2; side++)
+        rlm_intervals_deinit(&strata->intervals[side]);
     rlm_ceilings_deinit(&strata->ceilings);
     rlm_arena_deinit(&strata->arena);
     *strata = (struct rlm_strata){0};
@@ -188,6 +204,8 @@ static void forget_side(struct rlm_strata *strata, enum rlm_side side)
 {
     for (size_t l = 1; l < strata->layers; l++)
         strata->layer[l].filled[side] = 0;
+    strata->enclosed[side] = 0;
+    memset(strata->there[side], 0, strata->ground->groups);
 }
 
 static void map_live(struct rlm_stratum *layer, const uint8_t *wanted)
@@ -196,6 +214,7 @@ static void map_live(struct rlm_stratum *layer, const uint8_t *wanted)
     for (size_t unit = 0; unit < layer->width; unit++)
         if (wanted[unit])
             layer->live[layer->live_count++] = (uint32_t)unit;
+    layer->inputs[RLM_BEFORE].features = layer->inputs[RLM_AFTER].features = layer->live_count;
 }
 
 /* Settles the map of the second layer's features: all but units proved dead at both sides. One is always
@@ -215,14 +234,30 @@ static void choose_live(struct rlm_strata *strata)
     }
     strata->verdict[0] = 1;
     strata->chosen = true;
-    if (back == 0 && (out == 0 || (layer->filled[RLM_BEFORE] > 0 && 8 * out < layer->live_count)))
+    bool lost = layer->filled[RLM_BEFORE] > 0 || strata->enclosed[RLM_BEFORE] > 0;
+    if (back == 0 && (out == 0 || (lost && 8 * out < layer->live_count)))
         return;
     memcpy(strata->wanted, strata->verdict, layer->width);
     map_live(layer, strata->wanted);
     strata->settled = UINT64_MAX;
     layer->held[RLM_BEFORE] = layer->held[RLM_AFTER] = 0; /* laid out by the old map */
+    strata->kept[RLM_BEFORE] = strata->kept[RLM_AFTER] = 0;
     forget_side(strata, RLM_BEFORE);
     forget_side(strata, RLM_AFTER);
+}
+
+static void swap_bytes(uint8_t **pair)
+{
+    uint8_t *kept = pair[RLM_BEFORE];
+    pair[RLM_BEFORE] = pair[RLM_AFTER];
+    pair[RLM_AFTER] = kept;
+}
+
+static void swap_sizes(size_t *pair)
+{
+    size_t kept = pair[RLM_BEFORE];
+    pair[RLM_BEFORE] = pair[RLM_AFTER];
+    pair[RLM_AFTER] = kept;
 }
 
 static void swap_sides(struct rlm_strata *strata)
@@ -232,15 +267,17 @@ static void swap_sides(struct rlm_strata *strata)
         struct rlm_inputs kept = layer->inputs[RLM_BEFORE];
         layer->inputs[RLM_BEFORE] = layer->inputs[RLM_AFTER];
         layer->inputs[RLM_AFTER] = kept;
-        size_t held = layer->held[RLM_BEFORE];
-        layer->held[RLM_BEFORE] = layer->held[RLM_AFTER];
-        layer->held[RLM_AFTER] = held;
+        swap_sizes(layer->held);
         layer->filled[RLM_BEFORE] = layer->filled[RLM_AFTER];
         layer->measured[RLM_BEFORE] = layer->measured[RLM_AFTER];
     }
-    uint8_t *opened = strata->opened[RLM_BEFORE];
-    strata->opened[RLM_BEFORE] = strata->opened[RLM_AFTER];
-    strata->opened[RLM_AFTER] = opened;
+    struct rlm_intervals kept = strata->intervals[RLM_BEFORE];
+    strata->intervals[RLM_BEFORE] = strata->intervals[RLM_AFTER];
+    strata->intervals[RLM_AFTER] = kept;
+    swap_sizes(strata->enclosed);
+    swap_sizes(strata->kept);
+    swap_bytes(strata->there);
+    swap_bytes(strata->opened);
 }
 
 void rlm_strata_move(struct rlm_strata *strata, const relume_network *before, const relume_network *after,
@@ -254,6 +291,7 @@ void rlm_strata_move(struct rlm_strata *strata, const relume_network *before, co
         forget_side(strata, RLM_BEFORE);
     forget_side(strata, RLM_AFTER);
     strata->chosen = strata->layers < 2;
+    strata->looked = false;
     strata->step[RLM_BEFORE] = before == after ? step : step - 1;
     strata->step[RLM_AFTER] = step;
 }
@@ -281,19 +319,25 @@ struct rlm_live rlm_strata_live(const struct rlm_strata *strata, enum rlm_side s
     return (struct rlm_live){&strata->network[side]->layers[0], layer->live, layer->live_count};
 }
 
+/* A pass over the data by the live units of one side begins, or goes on. */
+static struct rlm_live begin_pass(struct rlm_strata *strata, enum rlm_side side, struct rlm_span span)
+{
+    struct rlm_live live = rlm_strata_live(strata, side);
+    if (span.first == 0)
+        memset(strata->opened[side], 0, flags(strata->network[side]));
+    if (strata->settled != strata->step[side]) {
+        rlm_ceilings_settle(&strata->ceilings, &live);
+        strata->looked = false;
+    }
+    strata->settled = strata->step[side];
+    return live;
+}
+
 /* The second layer's inputs: the live units over the data. */
 static void forward_first(struct rlm_strata *strata, enum rlm_side side, struct rlm_span span)
 {
-    const relume_network *network = strata->network[side];
-    const struct rlm_stratum *layer = &strata->layer[1];
-    struct rlm_live live = rlm_strata_live(strata, side);
     struct rlm_inputs *to = &strata->layer[1].inputs[side];
-    if (span.first == 0)
-        memset(strata->opened[side], 0, flags(network));
-    if (strata->settled != strata->step[side])
-        rlm_ceilings_settle(&strata->ceilings, &live);
-    strata->settled = strata->step[side];
-    to->features = layer->live_count;
+    struct rlm_live live = begin_pass(strata, side, span);
     rlm_ceilings_forward(&strata->ceilings, &live, span, strata->opened[side], to);
     if (span.last == to->samples)
         find_dead(strata, side);
@@ -363,26 +407,118 @@ const struct rlm_inputs *rlm_strata_at(struct rlm_strata *strata, size_t layer, 
     return &strata->layer[layer].inputs[side_of(strata, layer, side)];
 }
 
-bool rlm_strata_begin_some(struct rlm_strata *strata, size_t layer)
+/* ---- intervals, and inputs here and there ---- */
+
+static size_t samples_of(const struct rlm_strata *strata)
 {
-    const struct rlm_stratum *stratum = &strata->layer[layer];
-    if (layer != 1 || strata->network[RLM_BEFORE] == strata->network[RLM_AFTER] ||
-        stratum->filled[RLM_AFTER] < stratum->inputs[RLM_AFTER].samples ||
-        stratum->filled[RLM_BEFORE] > stratum->inputs[RLM_BEFORE].samples / 2 ||
-        strata->settled != strata->step[RLM_AFTER])
+    return strata->ground->data.samples;
+}
+
+const struct rlm_inputs *rlm_strata_open(struct rlm_strata *strata, size_t layer)
+{
+    if (layer > 0 && !strata->chosen)
+        choose_live(strata);
+    return rlm_strata_at(strata, layer, RLM_AFTER);
+}
+
+/* By the sketch, at the side's own weights. */
+static void enclose(struct rlm_strata *strata, enum rlm_side side, size_t samples)
+{
+    size_t all = samples_of(strata);
+    struct rlm_span span = {strata->enclosed[side],
+                            rlm_size_min(all, rlm_round_up(samples, RLM_INPUTS_CHUNK))};
+    if (span.first >= span.last)
+        return;
+    struct rlm_live live = begin_pass(strata, side, span);
+    rlm_intervals_make(&strata->intervals[side], &live, span, strata->opened[side]);
+    strata->enclosed[side] = span.last;
+    strata->kept[side] = rlm_size_max(span.last, strata->kept[side]);
+    if (span.last == all)
+        find_dead(strata, side);
+}
+
+/* Whether intervals or inputs after the update tell of those before it, which then are looked at. */
+static bool look_before(struct rlm_strata *strata)
+{
+    size_t all = samples_of(strata);
+    bool computed = strata->layer[1].filled[RLM_AFTER] == all;
+    if (strata->network[RLM_BEFORE] == strata->network[RLM_AFTER] ||
+        strata->settled != strata->step[RLM_AFTER] || (!computed && strata->enclosed[RLM_AFTER] < all))
         return false;
     struct rlm_live live = rlm_strata_live(strata, RLM_BEFORE);
-    rlm_ceilings_look(&strata->ceilings, &live);
+    if (!strata->looked)
+        rlm_ceilings_look(&strata->ceilings, &live);
+    strata->looked = true;
     return true;
 }
 
-void rlm_strata_get_some(struct rlm_strata *strata, const uint8_t *open)
+bool rlm_strata_enclose(struct rlm_strata *strata, enum rlm_side side, size_t samples,
+                        struct rlm_enclosure *enclosure)
 {
-    struct rlm_inputs *to = &strata->layer[1].inputs[RLM_BEFORE];
-    struct rlm_live live = rlm_strata_live(strata, RLM_BEFORE);
-    to->features = live.count;
-    strata->layer[1].held[RLM_BEFORE] = strata->layer[1].filled[RLM_BEFORE] = 0;
-    rlm_ceilings_forward_some(&strata->ceilings, &live, open, to);
+    struct rlm_stratum *stratum = &strata->layer[1];
+    size_t all = samples_of(strata);
+    side = side_of(strata, 1, side);
+    (void)rlm_strata_open(strata, 1);
+    if (stratum->filled[side] >= samples)
+        return false;
+    *enclosure =
+        (struct rlm_enclosure){.intervals = &strata->intervals[side], .live = rlm_strata_live(strata, side)};
+    if (side == RLM_BEFORE && strata->enclosed[side] < all) {
+        enclosure->intervals = &strata->intervals[RLM_AFTER];
+        enclosure->outputs = stratum->filled[RLM_AFTER] == all ? &stratum->inputs[RLM_AFTER] : NULL;
+        enclosure->apart = true;
+        return look_before(strata);
+    }
+    if (!strata->ground->sums.sketch.dots)
+        return false;
+    enclose(strata, side, samples);
+    return true;
+}
+
+/* The groups that are asked for and not there yet; whether there are any. */
+static bool find_need(struct rlm_strata *strata, enum rlm_side side, const uint8_t *open)
+{
+    bool any = false;
+    for (size_t group = 0; group < strata->ground->groups; group++) {
+        strata->need[group] = open[group] && !strata->there[side][group];
+        any = any || strata->need[group];
+        strata->there[side][group] |= open[group];
+    }
+    return any;
+}
+
+void rlm_strata_expose(struct rlm_strata *strata, size_t layer, enum rlm_side side, const uint8_t *open)
+{
+    side = side_of(strata, layer, side);
+    struct rlm_stratum *stratum = &strata->layer[layer];
+    size_t all = samples_of(strata);
+    bool enclosed = side == RLM_AFTER ? strata->enclosed[side] > 0 : strata->enclosed[side] == all;
+    if (layer != 1 || stratum->filled[side] == all ||
+        (!enclosed && (side == RLM_AFTER || !look_before(strata)))) {
+        (void)rlm_strata_get(strata, layer, side);
+        return;
+    }
+    if (!find_need(strata, side, open))
+        return;
+    struct rlm_live live = rlm_strata_live(strata, side);
+    struct rlm_openings openings = {0};
+    if (enclosed)
+        openings = rlm_intervals_openings(&strata->intervals[side]);
+    stratum->held[side] = stratum->filled[side] = 0;
+    rlm_ceilings_forward_some(&strata->ceilings, &live, strata->need, enclosed ? &openings : NULL,
+                              &stratum->inputs[side]);
+}
+
+bool rlm_strata_recall_enclosure(const struct rlm_strata *strata, size_t layer,
+                                 struct rlm_enclosure *enclosure)
+{
+    for (int side = RLM_AFTER; side >= RLM_BEFORE && layer == 1; side--)
+        if (strata->kept[side] == samples_of(strata)) {
+            *enclosure = (struct rlm_enclosure){.intervals = &strata->intervals[side],
+                                                .live = rlm_strata_live(strata, side)};
+            return true;
+        }
+    return false;
 }
 
 const struct rlm_inputs *rlm_strata_peek(struct rlm_strata *strata, size_t layer, enum rlm_side side,

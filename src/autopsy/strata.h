@@ -8,7 +8,7 @@
 #ifndef RLM_AUTOPSY_STRATA_H
 #define RLM_AUTOPSY_STRATA_H
 
-#include "autopsy/ceiling.h"
+#include "autopsy/intervals.h"
 
 enum rlm_side { RLM_BEFORE, RLM_AFTER };
 
@@ -37,7 +37,14 @@ struct rlm_strata {
     uint8_t *opened[2]; /* [threads][units], by side: 1: seen to fire in the pass under way */
     struct rlm_ceilings ceilings;
     uint64_t settled; /* the updates behind the weights that the ceilings hold for */
-    float *row;       /* the second layer's weights without what is left out, side by side */
+    bool looked;      /* and they have looked at those of the other side */
+    /* of what feeds the second layer, by side */
+    struct rlm_intervals intervals[2];
+    size_t enclosed[2]; /* samples that the intervals are of */
+    size_t kept[2];     /* the same, of these or of earlier weights */
+    uint8_t *there[2];  /* [groups]: 1: the inputs have been computed */
+    uint8_t *need;      /* [groups] */
+    float *row;         /* the second layer's weights without what is left out, side by side */
     struct rlm_arena arena;
 };
 
@@ -59,18 +66,27 @@ const struct rlm_inputs *rlm_strata_get(struct rlm_strata *strata, size_t layer,
 const struct rlm_inputs *rlm_strata_peek(struct rlm_strata *strata, size_t layer, enum rlm_side side,
                                          size_t samples);
 
-/* The last inputs of a layer that were computed for all samples, or a mixture of such: of weights of some
- * updates ago. Good for guessing which samples open a unit. NULL when there are none. */
-const struct rlm_inputs *rlm_strata_recall(const struct rlm_strata *strata, size_t layer);
-
-/* What the second layer is fed before the update, for some groups only. begin: whether that can be had, and
- * is worth having: the inputs after the update are complete, those before it not half; rlm_ceilings_compare
- * is then of this update. get: computes the groups that `open` names; the other inputs mean nothing.
- * rlm_strata_get and _peek go on as if nothing had been computed. */
-bool rlm_strata_begin_some(struct rlm_strata *strata, size_t layer);
-void rlm_strata_get_some(struct rlm_strata *strata, const uint8_t *open);
+/* The inputs of a layer after the update, of which nothing but their features need have been settled. */
+const struct rlm_inputs *rlm_strata_open(struct rlm_strata *strata, size_t layer);
 /* The inputs as they are, nothing computed. */
 const struct rlm_inputs *rlm_strata_at(struct rlm_strata *strata, size_t layer, enum rlm_side side);
+
+/* Intervals of what feeds the second layer at one side, for the first `samples` at least. False: there are
+ * none that are had for less than the inputs themselves, which have to be asked for. */
+bool rlm_strata_enclose(struct rlm_strata *strata, enum rlm_side side, size_t samples,
+                        struct rlm_enclosure *enclosure);
+/* Computes the inputs of a layer, with norms, for the groups that `open` names, which lie where the second
+ * layer's are enclosed; the others mean nothing where they have not been asked for. rlm_strata_get and _peek
+ * go on as if nothing had been computed. */
+void rlm_strata_expose(struct rlm_strata *strata, size_t layer, enum rlm_side side, const uint8_t *open);
+
+/* The last inputs of a layer that were computed for all samples, or a mixture of such: of weights of some
+ * updates ago. Good for guessing which samples open a unit. NULL when there are none; there may be intervals,
+ * then, as old. */
+const struct rlm_inputs *rlm_strata_recall(const struct rlm_strata *strata, size_t layer);
+bool rlm_strata_recall_enclosure(const struct rlm_strata *strata, size_t layer,
+                                 struct rlm_enclosure *enclosure);
+
 /* The units of the first layer that are the second one's features. */
 struct rlm_live rlm_strata_live(const struct rlm_strata *strata, enum rlm_side side);
 

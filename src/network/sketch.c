@@ -24,6 +24,7 @@ bool rlm_sketch_init(struct rlm_sketch *sketch, const relume_network *network, c
 {
     size_t features = network->layers[0].in_features;
     *sketch = (struct rlm_sketch){.dots = rlm_dots_find(network->engine->level),
+                                  .middles = rlm_middles_find(network->engine->level),
                                   .scaling = *scaling,
                                   .features = features,
                                   .quads = rlm_divide_up(features, 4)};
@@ -78,7 +79,7 @@ void rlm_sketch_round(const struct rlm_sketch *sketch, const float *weight, floa
         double omega = (double)weight[k] / (double)divisor_of(sketch, k);
         double times = omega * inverse;
         times = times > LARGEST ? LARGEST : times < -LARGEST ? -LARGEST : times;
-        q[k] = (int8_t)(times < 0.0 ? times - 0.5 : times + 0.5);
+        q[k] = (int8_t)(times + copysign(0.5, times)); /* no branch: signs cannot be foreseen */
         error = rlm_larger(error, fabs(omega - scale * (double)q[k]));
     }
     *unit = (struct rlm_sketched){.scale = (float)scale,
@@ -89,38 +90,46 @@ void rlm_sketch_round(const struct rlm_sketch *sketch, const float *weight, floa
                                   .weight = at_least(parameter)};
 }
 
-/* What the floats here may miss. A value is made of four products and sums of numbers no larger than
+/* What the floats here may miss. A bound is made of six products and sums of numbers no larger than
  * 2·max|ω|·Σu and |b| + Σ|w·o/d|, each rounded by at most 2⁻²⁴ of its result, and of a sum and a constant
  * rounded to floats before: together below 2⁻²⁰ of the two. An input x is the quotient rounded twice, which
  * moves p by less than 4 · 2⁻²⁴ · max|w| · Σ|x|. */
-static float slack(const struct rlm_sketched *unit, const struct rlm_sketch_group *group)
+static float slack_of(const struct rlm_sketched *unit, const struct rlm_sketch_group *group)
 {
     return 0x1p-20f * (unit->largest * group->heaviest + unit->size) +
            0x1p-21f * unit->weight * group->longest + FLT_MIN;
+}
+
+/* product[RLM_DOTS_ROWS · 32] */
+static void multiply(const struct rlm_sketch *sketch, const struct rlm_sketch_group *group,
+                     const int8_t *const *q, size_t count, int32_t *product)
+{
+    struct rlm_dots dots = {
+        .quads = sketch->quads, .rows = count, .x = group->x, .out = product, .used = group->quads};
+    for (size_t i = 0; i < count; i++)
+        dots.row[i] = q[i];
+    sketch->dots(&dots);
 }
 
 void rlm_sketch_bound(const struct rlm_sketch *sketch, const struct rlm_sketch_group *group,
                       const int8_t *const *q, const struct rlm_sketched *const *unit, size_t count,
                       float *bound)
 {
-    int32_t product[RLM_DOTS_ROWS * RLM_SKETCH_SAMPLES] = {0};
-    const float *sum = group->sum;
-    struct rlm_dots dots = {
-        .quads = sketch->quads, .rows = count, .x = group->x, .out = product, .used = group->quads};
-    for (size_t i = 0; i < count; i++)
-        dots.row[i] = q[i];
-    sketch->dots(&dots);
+    float value[RLM_DOTS_ROWS * RLM_SKETCH_SAMPLES], slack[RLM_DOTS_ROWS];
+    rlm_sketch_values(sketch, group, q, unit, count, value, slack, bound);
+}
+
+void rlm_sketch_values(const struct rlm_sketch *sketch, const struct rlm_sketch_group *group,
+                       const int8_t *const *q, const struct rlm_sketched *const *unit, size_t count,
+                       float *value, float *slack, float *bound)
+{
+    int32_t product[RLM_DOTS_ROWS * RLM_SKETCH_SAMPLES];
+    multiply(sketch, group, q, count, product);
     for (size_t i = 0; i < count; i++) {
         const struct rlm_sketched *u = unit[i];
-        float highest[RLM_LANES], top = -INFINITY;
-        for (size_t lane = 0; lane < RLM_LANES; lane++) {
-            float one = u->scale * (float)product[i * RLM_SKETCH_SAMPLES + lane] + u->error * sum[lane];
-            float two = u->scale * (float)product[i * RLM_SKETCH_SAMPLES + RLM_LANES + lane] +
-                        u->error * sum[RLM_LANES + lane];
-            highest[lane] = one > two ? one : two;
-        }
-        for (size_t lane = 0; lane < RLM_LANES; lane++)
-            top = highest[lane] > top ? highest[lane] : top;
-        bound[i] = top + u->constant + slack(u, group);
+        size_t at = i * RLM_SKETCH_SAMPLES;
+        float top = sketch->middles(product + at, u->scale, u->constant, u->error, group->sum, value + at);
+        slack[i] = slack_of(u, group);
+        bound[i] = top + slack[i];
     }
 }

@@ -13,6 +13,7 @@
 #define RLM_NETWORK_SKETCH_H
 
 #include "kernels/bytes.h"
+#include "kernels/enclose.h"
 #include "network/network.h"
 
 #define RLM_SKETCH_SAMPLES RLM_BYTE_GROUP
@@ -20,6 +21,7 @@
 
 struct rlm_sketch {
     rlm_dots_kernel *dots; /* NULL: there is no sketch */
+    rlm_middles_kernel *middles;
     relume_scaling scaling;
     size_t features, quads;
 };
@@ -57,5 +59,12 @@ void rlm_sketch_round(const struct rlm_sketch *sketch, const float *weight, floa
 void rlm_sketch_bound(const struct rlm_sketch *sketch, const struct rlm_sketch_group *group,
                       const int8_t *const *q, const struct rlm_sketched *const *unit, size_t count,
                       float *bound);
+
+/* What the rounded units give: value[count][32] = s · Σ q·u + c. The real pre-activation of the float inputs
+ * of a sample is no further from its value than error · Σu + slack[count], and so none is above bound[count].
+ */
+void rlm_sketch_values(const struct rlm_sketch *sketch, const struct rlm_sketch_group *group,
+                       const int8_t *const *q, const struct rlm_sketched *const *unit, size_t count,
+                       float *value, float *slack, float *bound);
 
 #endif

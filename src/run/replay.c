@@ -222,17 +222,22 @@ static bool keep_hints(struct rlm_target *target, const struct rlm_variants *var
     return count > 0;
 }
 
-/* floor: NULL, or what is known of how high each unit is at some sample. */
-static void put_listed(struct rlm_inquest *inquest, size_t layer, relume_death *const *list, size_t count,
-                       float *floor)
+static void put_listed(struct rlm_inquest *inquest, size_t layer, relume_death *const *list, size_t count)
 {
     const struct rlm_layer *shape = &inquest->network->layers[layer];
     for (size_t i = 0; i < count; i++) {
         rlm_strata_gather(&inquest->strata, layer, shape->weight + list[i]->unit * shape->stride,
                           shape->bias[list[i]->unit], inquest->causes.variant);
         rlm_variants_put(&inquest->causes.now, i, inquest->causes.variant);
-        if (floor)
-            floor[i] = ((const struct rlm_target *)list[i])->highest; /* its first member */
+    }
+}
+
+/* What is known of how high each unit is at some sample. */
+static void find_floors(relume_death *const *list, const struct rlm_tally *tally, size_t count, float *floor)
+{
+    for (size_t i = 0; i < count; i++) {
+        floor[i] = ((const struct rlm_target *)list[i])->highest; /* its first member */
+        floor[i] = tally[i].margin > floor[i] ? tally[i].margin : floor[i];
     }
 }
 
@@ -268,8 +273,8 @@ static void enter_dead(struct rlm_inquest *inquest, relume_death *death, const s
 static size_t count_some(struct rlm_inquest *inquest, size_t layer, relume_death **list, size_t count)
 {
     struct rlm_variants *variants = &inquest->causes.now;
-    const struct rlm_inputs *inputs = rlm_strata_peek(&inquest->strata, layer, RLM_AFTER, RLM_INPUTS_CHUNK);
-    struct rlm_sieve *sieve = &inquest->causes.sieve;
+    const struct rlm_inputs *inputs = rlm_strata_open(&inquest->strata, layer);
+    struct rlm_seek *seek = &inquest->causes.seek;
     struct rlm_tally tally[RLM_CAUSE_COUNTED];
     float floor[RLM_CAUSE_COUNTED];
     size_t placed = 0;
@@ -278,13 +283,13 @@ static size_t count_some(struct rlm_inquest *inquest, size_t layer, relume_death
     rlm_variants_fit(variants, inputs);
     for (struct rlm_span span = {0, 0}; count > 0 && span.last < inputs->samples;) {
         if (placed != count) {
-            put_listed(inquest, layer, list, count, floor);
-            rlm_sieve_take(sieve, variants, count);
+            put_listed(inquest, layer, list, count);
+            rlm_seek_take(seek, layer, variants, count);
         }
         placed = count;
-        span = rlm_span_next(span, inputs->samples);
-        (void)rlm_strata_peek(&inquest->strata, layer, RLM_AFTER, span.last);
-        rlm_sieve_count(sieve, variants, count, inputs, span, floor, 1);
+        find_floors(list, tally, count, floor);
+        span = rlm_seek_next(seek, layer, span);
+        rlm_seek_high(seek, layer, RLM_AFTER, variants, count, span, floor, RLM_SEEK_ALL);
         count = sift(inquest, list, tally, count, inputs, span);
     }
     for (size_t i = 0; i < count; i++)
@@ -325,7 +330,6 @@ static void try_first(struct rlm_inquest *inquest, struct rlm_target *target)
     float *variant = inquest->causes.variant;
     size_t unit = target->death.unit;
     rlm_strata_gather(&inquest->strata, 0, shape->weight + unit * shape->stride, shape->bias[unit], variant);
-    target->highest = -INFINITY;
     for (size_t h = 0; h < target->hints && target->doubtful; h++) {
         float p = rlm_inputs_preactivate(inputs, rlm_inputs_place(inputs, target->hint[h]), variant);
         target->highest = p > target->highest ? p : target->highest;
@@ -381,15 +385,17 @@ static size_t list_left(struct rlm_inquest *inquest)
 
 /* None of the hints of these units opens them. What the layers below made of D some updates ago says which
  * samples are worth a try: other hints take the places of the old ones. */
-static void guess_hints(struct rlm_inquest *inquest, size_t layer, const struct rlm_inputs *inputs)
+static void guess_hints(struct rlm_inquest *inquest, size_t layer)
 {
     struct rlm_variants *variants = &inquest->causes.now;
+    const struct rlm_inputs *inputs = rlm_strata_at(&inquest->strata, layer, RLM_AFTER);
     size_t listed = list_left(inquest), some;
     rlm_variants_fit(variants, inputs);
     for (size_t done = 0; done < listed; done += some) {
         some = rlm_size_min(variants->capacity, listed - done);
-        put_listed(inquest, layer, inquest->list + done, some, NULL);
-        rlm_variants_count(variants, some, inputs);
+        put_listed(inquest, layer, inquest->list + done, some);
+        if (!rlm_seek_guess(&inquest->causes.seek, layer, variants, some))
+            return;
         for (size_t i = 0; i < some; i++) {
             struct rlm_target *target = (struct rlm_target *)inquest->list[done + i]; /* its first member */
             size_t highest[RLM_HINTS];
@@ -406,10 +412,7 @@ static relume_status try_all(struct rlm_inquest *inquest, size_t layer, relume_e
 {
     RLM_TRY(try_deeper(inquest, layer, 0, 1, error));
     RLM_TRY(try_deeper(inquest, layer, 1, RLM_HINTS, error));
-    const struct rlm_inputs *inputs = rlm_strata_recall(&inquest->strata, layer);
-    if (!inputs)
-        return RELUME_OK;
-    guess_hints(inquest, layer, inputs);
+    guess_hints(inquest, layer);
     return try_deeper(inquest, layer, 0, RLM_HINTS, error);
 }
 
@@ -420,6 +423,7 @@ static relume_status list_doubtful(struct rlm_inquest *inquest, size_t layer, si
     for (size_t i = 0; i < inquest->targets; i++) {
         struct rlm_target *target = &inquest->target[i];
         target->doubtful = target->state == RLM_SOUGHT && target->death.layer == layer;
+        target->highest = -INFINITY;
         if (target->doubtful && layer == 0)
             try_first(inquest, target);
     }

@@ -69,6 +69,35 @@ static double draw(size_t run, uint64_t index)
 
 /* ---- a run ---- */
 
+/* A .npy file of bytes [rows, columns]; one column: [rows]. */
+static void write_bytes(const char *path, const uint8_t *value, size_t rows, size_t columns)
+{
+    char header[119], shape[32];
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    (void)snprintf(shape, sizeof shape, columns == 1 ? "(%zu,)" : "(%zu, %zu)", rows, columns);
+    (void)snprintf(header, sizeof header, "{'descr': '|u1', 'fortran_order': False, 'shape': %s, }", shape);
+    fprintf(file, "\x93NUMPY%c%c%c%c%-117s\n", 1, 0, 118, 0, header);
+    assert_int_equal(fwrite(value, columns, rows, file), rows);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* The same as bytes, which the autopsy bounds by whole numbers where the CPU can: some dark, many of them 0.
+ */
+static void write_byte_data(const char *path, const char *labels, size_t run)
+{
+    uint8_t x[SAMPLES][FEATURES], y[SAMPLES];
+    for (size_t s = 0; s < SAMPLES; s++) {
+        for (size_t k = 0; k < FEATURES; k++) {
+            double value = 60.0 + (double)(run % 3) * 40.0 + 70.0 * draw(run, s * FEATURES + k);
+            x[s][k] = (uint8_t)fmax(0.0, fmin(255.0, value));
+        }
+        y[s] = draw(run, 5000 + s) > 0.0;
+    }
+    write_bytes(path, &x[0][0], SAMPLES, FEATURES);
+    write_bytes(labels, y, SAMPLES, 1);
+}
+
 static void write_data(const char *path, size_t run)
 {
     FILE *file = fopen(path, "w");
@@ -112,22 +141,30 @@ static relume_status make_run(struct trial *trial, size_t run, const char *folde
     static const size_t widths[HIDDEN] = {WIDTH, WIDTH, WIDTH, WIDTH};
     static const relume_init inits[] = {RELUME_INIT_HE_NORMAL, RELUME_INIT_PYTORCH,
                                         RELUME_INIT_XAVIER_UNIFORM};
-    char data[160], path[160];
-    (void)snprintf(data, sizeof data, "%s/data.csv", folder);
+    bool bytes = run / RELUME_OPTIMIZER_COUNT % 2;
+    char data[160], labels[160], path[160];
+    (void)snprintf(data, sizeof data, "%s/data.%s", folder, bytes ? "npy" : "csv");
+    (void)snprintf(labels, sizeof labels, "%s/labels.npy", folder);
     (void)snprintf(path, sizeof path, "%s/run", folder);
-    write_data(data, run);
     set_training(trial, run);
     relume_run_options options;
     relume_run_options_default(&options);
     options.path = path;
     options.data = data;
-    options.data_options.target = "y";
+    if (bytes) {
+        write_byte_data(data, labels, run);
+        options.data_options.labels = labels;
+    } else {
+        write_data(data, run);
+        options.data_options.target = "y";
+    }
     options.hidden = widths;
     options.hidden_layers = HIDDEN;
     options.init = inits[run / 3 % 3];
     options.trainer = trial->training;
     if (run % 2) {
-        options.census = (relume_interval){.kind = RELUME_EVERY_STEPS, .steps = 1 + run % 13};
+        options.census =
+            (relume_interval){.kind = RELUME_EVERY_STEPS, .steps = 1 + run % 13 * (1 + run % 4 / 2)};
         options.checkpoint = (relume_interval){.kind = RELUME_EVERY_STEPS, .steps = 4 + run % 11};
     }
     relume_run *made = NULL;

@@ -109,6 +109,7 @@ struct world_bytes {
     double holdout;
     bool standardize;
     bool uneven; /* dark samples beside bright ones, and a feature (number 7) that is 0 in four of five */
+    bool hole;   /* the first 80 samples are alike, and four features (8 to 11) of theirs are 0 */
 };
 
 static inline relume_dataset *world_bytes(relume_engine *engine, const struct world_bytes *meant)
@@ -121,6 +122,8 @@ static inline relume_dataset *world_bytes(relume_engine *engine, const struct wo
         bool blank = meant->uneven && i % features == 7 && sample % 5 > 0;
         uint64_t values = meant->uneven ? 1 + (255u >> sample % 4) : 256;
         x[i] = (unsigned char)(blank ? 0 : rlm_rng_below(&meant->rng, i, values));
+        if (meant->hole && sample < 80)
+            x[i] = i % features / 4 == 2 ? 0 : 200;
     }
     for (size_t i = 0; i < meant->samples; i++)
         labels[i] = (uint32_t)(x[i * features] * meant->classes / 256);

@@ -126,6 +126,38 @@ static void draw_scene(struct scene *s, struct rlm_rng *rng, bool uniform)
     }
 }
 
+/* A unit as it is, and rounded. */
+struct asked {
+    const float *weight;
+    float bias;
+    const int8_t *q;
+    const struct rlm_sketched *unit;
+};
+
+static double preactivate(const struct scene *s, const struct asked *asked, size_t place)
+{
+    double p = (double)asked->bias;
+    for (size_t k = 0; k < FEATURES; k++)
+        p += (double)asked->weight[k] * (double)s->input[place][k];
+    return p;
+}
+
+/* No sample's pre-activation is further from its value than is said, nor the value's end above the bound but
+ * for the three roundings of that, each by 2⁻²⁴ of what comes out. */
+static void check_values(const struct scene *s, const struct rlm_sketch *sketch,
+                         const struct rlm_sketch_group *samples, const struct asked *asked, size_t group)
+{
+    float value[RLM_SKETCH_SAMPLES], slack, bound;
+    rlm_sketch_values(sketch, samples, &asked->q, &asked->unit, 1, value, &slack, &bound);
+    for (size_t lane = 0; lane < RLM_SKETCH_SAMPLES; lane++) {
+        double p = preactivate(s, asked, group * RLM_SKETCH_SAMPLES + lane);
+        double half = (double)asked->unit->error * (double)samples->sum[lane] + (double)slack;
+        assert_true(fabs(p - (double)value[lane]) <= half);
+        double rounding = 0x1p-22 * (fabs((double)value[lane]) + half);
+        assert_true((double)value[lane] + half <= (double)bound + rounding);
+    }
+}
+
 /* Every bound is above the largest pre-activation of its group, in double, whose own error is far below the
  * slack; and above it by no more than twice what the rounding of the weights can make, max|ω|/254 · Σu, and a
  * little. */
@@ -145,11 +177,9 @@ static void check_bounds(const struct scene *s, const struct rlm_sketch *sketch,
                                            .heaviest = s->heaviest[group],
                                            .longest = s->longest[group]};
         rlm_sketch_bound(sketch, &samples, rows, units, 1, &bound);
+        check_values(s, sketch, &samples, &(struct asked){weight, bias, q, &unit}, group);
         for (size_t place = group * RLM_SKETCH_SAMPLES; place < (group + 1) * RLM_SKETCH_SAMPLES; place++) {
-            double p = (double)bias;
-            for (size_t k = 0; k < FEATURES; k++)
-                p += (double)weight[k] * (double)s->input[place][k];
-            highest = fmax(highest, p);
+            highest = fmax(highest, preactivate(s, &(struct asked){.weight = weight, .bias = bias}, place));
         }
         double most = (double)unit.largest / 127.0 * (double)s->heaviest[group];
         double little = (double)unit.largest * (double)s->heaviest[group] + (double)unit.size +
@@ -168,7 +198,9 @@ static void test_bounds(void **state)
         struct rlm_rng rng = {turn, RLM_RNG_TEST, 6};
         bool uniform = turn % 2 == 0;
         draw_scene(s, &rng, uniform);
-        struct rlm_sketch sketch = {.dots = dots && turn % 3 ? dots : rlm_dots_ref,
+        bool native = dots && turn % 3;
+        struct rlm_sketch sketch = {.dots = native ? dots : rlm_dots_ref,
+                                    .middles = native ? rlm_middles_find(engine->level) : rlm_middles_ref,
                                     .scaling = {uniform, s->offset, s->divisor},
                                     .features = FEATURES,
                                     .quads = QUADS};
