@@ -8,8 +8,11 @@
 
 #define LANES ((size_t)RLM_LANES)
 
+/* What the compiler makes vectors of, for the CPU's own instructions where a function below asks for them. */
+#define BODY static inline __attribute__((always_inline))
+
 /* end[upper, lower][16] of a factor at one panel. */
-static void find_ends(const struct rlm_enclosed *factor, const float *middle, const float *sum, float *end)
+BODY void find_ends(const struct rlm_enclosed *factor, const float *middle, const float *sum, float *end)
 {
     for (size_t lane = 0; lane < LANES; lane++) {
         float half = factor->slack + factor->error * sum[lane];
@@ -20,7 +23,7 @@ static void find_ends(const struct rlm_enclosed *factor, const float *middle, co
         end[i] = end[i] > 0.0f ? end[i] : 0.0f;
 }
 
-static void add_product(float weight, const float *end, float *most, float *size)
+BODY void add_product(float weight, const float *end, float *most, float *size)
 {
     const float *near = weight > 0.0f ? end : end + LANES;
     for (size_t lane = 0; lane < LANES; lane++) {
@@ -29,7 +32,7 @@ static void add_product(float weight, const float *end, float *most, float *size
     }
 }
 
-void rlm_enclose_ref(const struct rlm_enclose *a)
+BODY void enclose(const struct rlm_enclose *a)
 {
     memset(a->most, 0, 2 * a->rows * LANES * sizeof *a->most);
     memset(a->size, 0, 2 * a->rows * LANES * sizeof *a->size);
@@ -45,8 +48,8 @@ void rlm_enclose_ref(const struct rlm_enclose *a)
         }
 }
 
-float rlm_middles_ref(const int32_t *number, float scale, float constant, float error, const float *sum,
-                      float *middle)
+BODY float find_middles(const int32_t *number, float scale, float constant, float error, const float *sum,
+                        float *middle)
 {
     float most[2 * LANES];
     for (size_t lane = 0; lane < 2 * LANES; lane++) {
@@ -60,22 +63,60 @@ float rlm_middles_ref(const int32_t *number, float scale, float constant, float 
     return most[0];
 }
 
+#define WIDE 64 /* groups whose sums stay at hand */
+
+BODY void find_rise(const float *by, size_t blocks, const float *reach, size_t groups, float first,
+                    float upward, float *rise)
+{
+    size_t group = 0;
+    for (; group + WIDE <= groups; group += WIDE) {
+        float sum[WIDE];
+        for (size_t i = 0; i < WIDE; i++)
+            sum[i] = first;
+        for (size_t block = 0; block < blocks; block++)
+            for (size_t i = 0; i < WIDE; i++)
+                sum[i] += by[block] * reach[block * groups + group + i];
+        for (size_t i = 0; i < WIDE; i++)
+            rise[group + i] = sum[i] * upward;
+    }
+    for (; group < groups; group++) {
+        float sum = first;
+        for (size_t block = 0; block < blocks; block++)
+            sum += by[block] * reach[block * groups + group];
+        rise[group] = sum * upward;
+    }
+}
+
+void rlm_enclose_ref(const struct rlm_enclose *arguments)
+{
+    enclose(arguments);
+}
+
+float rlm_middles_ref(const int32_t *number, float scale, float constant, float error, const float *sum,
+                      float *middle)
+{
+    return find_middles(number, scale, constant, error, sum, middle);
+}
+
 void rlm_rise_ref(const float *by, size_t blocks, const float *reach, size_t groups, float first,
                   float upward, float *rise)
 {
-    for (size_t group = 0; group < groups; group++)
-        rise[group] = first;
-    for (size_t block = 0; block < blocks; block++)
-        for (size_t group = 0; by[block] > 0.0f && group < groups; group++)
-            rise[group] += by[block] * reach[block * groups + group];
-    for (size_t group = 0; group < groups; group++)
-        rise[group] *= upward;
+    find_rise(by, blocks, reach, groups, first, upward, rise);
 }
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define WIDE 64 /* groups whose sums are in registers */
+__attribute__((target("avx2"))) static void enclose_avx2(const struct rlm_enclose *arguments)
+{
+    enclose(arguments);
+}
+
+__attribute__((target("avx2"))) static void rise_avx2(const float *by, size_t blocks, const float *reach,
+                                                      size_t groups, float first, float upward, float *rise)
+{
+    find_rise(by, blocks, reach, groups, first, upward, rise);
+}
 
 __attribute__((target("avx512f,avx512dq"))) static void rise_wide(const float *by, size_t blocks,
                                                                   const float *reach, size_t groups,
@@ -177,8 +218,9 @@ __attribute__((target("avx512f,avx512dq"))) static void enclose_rows(const struc
     }
     UNROLL
     for (size_t r = 0; r < TOGETHER; r++) {
-        UNROLL
-        for (size_t panel = 0; r < rows && panel < 2; panel++) {
+        if (r >= rows)
+            break;
+        for (size_t panel = 0; panel < 2; panel++) {
             _mm512_storeu_ps(a->most + (panel * a->rows + row + r) * LANES, most[r][panel]);
             _mm512_storeu_ps(a->size + (panel * a->rows + row + r) * LANES, size[r][panel]);
         }
@@ -197,6 +239,8 @@ rlm_enclose_kernel *rlm_enclose_find(enum rlm_cpu_level level)
 #if defined(__x86_64__)
     if (level == RLM_CPU_AVX512 && __builtin_cpu_supports("avx512dq"))
         return enclose_avx512;
+    if (level == RLM_CPU_AVX2 && __builtin_cpu_supports("avx2"))
+        return enclose_avx2;
 #else
     (void)level;
 #endif
@@ -219,6 +263,8 @@ rlm_rise_kernel *rlm_rise_find(enum rlm_cpu_level level)
 #if defined(__x86_64__)
     if (level == RLM_CPU_AVX512 && __builtin_cpu_supports("avx512dq"))
         return rise_avx512;
+    if (level == RLM_CPU_AVX2 && __builtin_cpu_supports("avx2"))
+        return rise_avx2;
 #else
     (void)level;
 #endif
