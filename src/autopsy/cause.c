@@ -80,7 +80,6 @@ static struct rlm_unit_rows rows_at(float *memory, size_t stride)
 /* What is worked with for one unit: its move over the features that are left, and what belongs to it. */
 struct subject {
     const struct rlm_moment *moment;
-    struct rlm_strata *strata;
     const struct rlm_inputs *then, *now; /* inputs of the layer before and after the update */
     relume_death *death;
     struct rlm_unit_rows rows;
@@ -164,7 +163,6 @@ static relume_status subject_begin(struct rlm_causes *causes, const struct rlm_m
     death->bias = (double)whole.before[features];
     *subject =
         (struct subject){.moment = moment,
-                         .strata = strata,
                          .then = rlm_strata_at(strata, layer, RLM_BEFORE),
                          .now = rlm_strata_at(strata, layer, RLM_AFTER),
                          .death = death,

@@ -63,7 +63,7 @@ relume_status rlm_ceilings_init(struct rlm_ceilings *ceilings, const relume_netw
                                 .stride = layer->stride,
                                 .groups = ground->groups,
                                 .blocks = ground->blocks,
-                                .rise_kernel = rlm_rise_find(inputs->engine->level)};
+                                .rise_kernel = rlm_enclosing_find(inputs->engine->level)->rise};
     size_t threads = rlm_pool_threads(inputs->engine->pool);
     layout(&made.arena, &made, threads);
     size_t bytes = made.arena.overflow ? SIZE_MAX : made.arena.used;
@@ -181,19 +181,20 @@ static bool is_doubtful(const struct rlm_ceilings *c, size_t unit, size_t group)
     return !c->firm[unit * c->groups + group] && !rlm_ceilings_is_shut(c, unit, group);
 }
 
-/* Brings ceilings down to the sketch's bounds. unit[count] */
-static void lower(struct rlm_ceilings *c, const uint32_t *unit, size_t count, size_t group)
+void rlm_ceilings_lower(struct rlm_ceilings *c, const uint32_t *unit, size_t count, size_t group,
+                        float *value, float *slack)
 {
+    const struct rlm_sketch *sketch = &c->ground->sums.sketch;
     const int8_t *rounded[RLM_DOTS_ROWS];
     const struct rlm_sketched *sketched[RLM_DOTS_ROWS];
     float bound[RLM_DOTS_ROWS];
     for (size_t i = 0; i < count; i++) {
-        rounded[i] = c->rounded + (size_t)unit[i] * 4 * c->ground->sums.sketch.quads;
+        rounded[i] = c->rounded + (size_t)unit[i] * 4 * sketch->quads;
         sketched[i] = &c->sketched[unit[i]];
     }
     struct rlm_sketch_group samples =
         rlm_byte_sums_group(&c->ground->sums, group, c->ground->heaviest[group]);
-    rlm_sketch_bound(&c->ground->sums.sketch, &samples, rounded, sketched, count, bound);
+    rlm_sketch_values(sketch, &samples, rounded, sketched, count, value, slack, bound);
     for (size_t i = 0; i < count; i++) {
         float *ceiling = &c->ceiling[unit[i] * c->groups + group];
         *ceiling = bound[i] < *ceiling ? bound[i] : *ceiling;
@@ -204,12 +205,14 @@ static void lower(struct rlm_ceilings *c, const uint32_t *unit, size_t count, si
 static void screen(const struct pass_region *region, size_t group, const struct rlm_ceiling_work *work)
 {
     struct rlm_ceilings *c = region->ceilings;
+    float value[RLM_DOTS_ROWS * RLM_GROUP], slack[RLM_DOTS_ROWS];
     size_t count = 0;
     for (size_t k = 0; k < region->live->count; k++)
         if (is_doubtful(c, region->live->unit[k], group))
             work->doubt[count++] = region->live->unit[k];
     for (size_t done = 0; done < count; done += RLM_DOTS_ROWS)
-        lower(c, work->doubt + done, rlm_size_min(RLM_DOTS_ROWS, count - done), group);
+        rlm_ceilings_lower(c, work->doubt + done, rlm_size_min(RLM_DOTS_ROWS, count - done), group, value,
+                           slack);
 }
 
 /* Finds which units of the map have to be computed; returns how many. */

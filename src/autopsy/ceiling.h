@@ -92,6 +92,11 @@ void rlm_ceilings_forward_some(struct rlm_ceilings *ceilings, const struct rlm_l
                                const uint8_t *open, const struct rlm_openings *openings,
                                struct rlm_inputs *next);
 
+/* Looks at unit[count] of a group by the sketch, at parameters that the ceilings are settled for, and brings
+ * the ceilings down where it can. count ≤ RLM_DOTS_ROWS; value and slack: as of rlm_sketch_values. */
+void rlm_ceilings_lower(struct rlm_ceilings *ceilings, const uint32_t *unit, size_t count, size_t group,
+                        float *value, float *slack);
+
 /* The highest ceiling of a unit. */
 float rlm_ceilings_highest(const struct rlm_ceilings *ceilings, size_t unit);
 

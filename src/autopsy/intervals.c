@@ -27,7 +27,7 @@ relume_status rlm_intervals_init(struct rlm_intervals *intervals, struct rlm_cei
 {
     struct rlm_intervals made = {.ceilings = ceilings,
                                  .most = ceilings->units,
-                                 .enclose = rlm_enclose_find(ceilings->inputs->engine->level)};
+                                 .enclose = rlm_enclosing_find(ceilings->inputs->engine->level)->enclose};
     if (ceilings->ground->sums.sketch.dots) {
         layout(&made.arena, &made, ceilings->groups);
         size_t bytes = made.arena.overflow ? SIZE_MAX : made.arena.used;
@@ -76,22 +76,13 @@ static size_t look_at(const struct make_region *region, size_t group, const uint
 {
     struct rlm_intervals *in = region->intervals;
     struct rlm_ceilings *c = in->ceilings;
-    const struct rlm_sketch *sketch = &c->ground->sums.sketch;
-    const int8_t *rounded[RLM_DOTS_ROWS];
-    const struct rlm_sketched *sketched[RLM_DOTS_ROWS];
-    float slack[RLM_DOTS_ROWS], bound[RLM_DOTS_ROWS], *middle = in->middle + at * RLM_GROUP;
+    uint32_t unit_of[RLM_DOTS_ROWS];
+    float slack[RLM_DOTS_ROWS], *middle = in->middle + at * RLM_GROUP;
+    for (size_t i = 0; i < count; i++)
+        unit_of[i] = region->live->unit[k[i]];
+    rlm_ceilings_lower(c, unit_of, count, group, middle, slack);
     for (size_t i = 0; i < count; i++) {
-        size_t unit = region->live->unit[k[i]];
-        rounded[i] = c->rounded + unit * 4 * sketch->quads;
-        sketched[i] = &c->sketched[unit];
-    }
-    struct rlm_sketch_group samples =
-        rlm_byte_sums_group(&c->ground->sums, group, c->ground->heaviest[group]);
-    rlm_sketch_values(sketch, &samples, rounded, sketched, count, middle, slack, bound);
-    for (size_t i = 0; i < count; i++) {
-        size_t unit = region->live->unit[k[i]];
-        float *ceiling = &c->ceiling[unit * c->groups + group];
-        *ceiling = bound[i] < *ceiling ? bound[i] : *ceiling;
+        size_t unit = unit_of[i];
         if (rlm_ceilings_is_shut(c, unit, group))
             continue;
         opened[unit] = 1;

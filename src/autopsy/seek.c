@@ -77,12 +77,17 @@ void rlm_seek_take(struct rlm_seek *seek, size_t layer, const struct rlm_variant
 
 typedef void mark_group(const struct rlm_seek *seek, const float *above, size_t count, size_t group);
 
-struct promise_region {
-    const struct rlm_seek *seek;
-    const struct rlm_enclosure *enclosure;
-    size_t count;
+/* What a search is for. */
+struct search {
+    struct rlm_seek *seek;
+    enum rlm_side side;
+    struct rlm_variants *variants;
+    size_t count; /* variants */
+    size_t asked; /* of these, or pairs */
     struct rlm_span span;
+    struct rlm_enclosure enclosure;
     mark_group *mark;
+    void (*learn)(const struct search *search, size_t index, size_t place);
 };
 
 static size_t lanes_of(const struct rlm_seek *seek, size_t group)
@@ -140,22 +145,15 @@ static void mark_rates(const struct rlm_seek *seek, const float *above, size_t c
 
 static void promise_task(void *context, size_t task, size_t thread)
 {
-    const struct promise_region *r = context;
-    const struct rlm_interval_work *work = &r->seek->work[thread];
-    size_t first = r->span.first + task * RLM_INPUTS_CHUNK;
-    size_t last = rlm_size_min(r->span.last, first + RLM_INPUTS_CHUNK);
+    const struct search *search = context;
+    const struct rlm_seek *seek = search->seek;
+    const struct rlm_interval_work *work = &seek->work[thread];
+    size_t first = search->span.first + task * RLM_INPUTS_CHUNK;
+    size_t last = rlm_size_min(search->span.last, first + RLM_INPUTS_CHUNK);
     for (size_t group = first / RLM_GROUP; group * RLM_GROUP < last; group++) {
-        rlm_enclosure_bound(r->enclosure, group, &r->seek->bounded, r->count, work);
-        r->mark(r->seek, work->above, r->count, group);
+        rlm_enclosure_bound(&search->enclosure, group, &seek->bounded, search->count, work);
+        search->mark(seek, work->above, search->count, group);
     }
-}
-
-static void find_promises(const struct rlm_seek *seek, const struct rlm_enclosure *enclosure, size_t count,
-                          struct rlm_span span, mark_group *mark)
-{
-    struct promise_region region = {seek, enclosure, count, span, mark};
-    rlm_pool_run(seek->strata->network[0]->engine->pool, promise_task, &region,
-                 rlm_divide_up(span.last - span.first, RLM_INPUTS_CHUNK));
 }
 
 /* ---- which groups to look at ---- */
@@ -200,17 +198,6 @@ static size_t choose(struct rlm_seek *seek, size_t count, struct rlm_span span, 
     return chosen;
 }
 
-/* What a search is for. */
-struct search {
-    struct rlm_seek *seek;
-    enum rlm_side side;
-    struct rlm_variants *variants;
-    size_t count; /* variants */
-    size_t asked; /* of these, or pairs */
-    struct rlm_span span;
-    void (*learn)(const struct search *search, size_t index, size_t place);
-};
-
 static void learn_all(const struct search *search, size_t chosen)
 {
     const struct rlm_seek *seek = search->seek;
@@ -223,12 +210,14 @@ static void learn_all(const struct search *search, size_t chosen)
     }
 }
 
-static void look(const struct search *search)
+static void look(struct search *search)
 {
     struct rlm_seek *seek = search->seek;
     size_t chosen;
     rlm_variants_clear(search->variants, search->count, search->span);
     memset(seek->done, 0, seek->strata->ground->groups);
+    rlm_pool_run(seek->strata->network[0]->engine->pool, promise_task, search,
+                 rlm_divide_up(search->span.last - search->span.first, RLM_INPUTS_CHUNK));
     for (size_t most = CHOSEN_FIRST; (chosen = choose(seek, search->asked, search->span, most)) > 0;
          most = rlm_size_min(2 * most, CHOSEN_MOST)) {
         rlm_strata_expose(seek->strata, 1, search->side, seek->open);
@@ -259,22 +248,21 @@ static void learn_first(const struct search *search, size_t index, size_t place)
 void rlm_seek_high(struct rlm_seek *seek, size_t layer, enum rlm_side side, struct rlm_variants *variants,
                    size_t count, struct rlm_span span, const float *floor, enum rlm_seek_end end)
 {
-    struct rlm_enclosure enclosure;
-    if (layer != 1 || !rlm_strata_enclose(seek->strata, side, span.last, &enclosure)) {
-        const struct rlm_inputs *inputs = rlm_strata_peek(seek->strata, layer, side, span.last);
-        rlm_sieve_count(&seek->sieve, variants, count, inputs, span, floor, 1);
-        return;
-    }
     struct search search = {.seek = seek,
                             .side = side,
                             .variants = variants,
                             .count = count,
                             .asked = count,
                             .span = span,
+                            .mark = mark_high,
                             .learn = end == RLM_SEEK_FIRST ? learn_first : learn_high};
+    if (layer != 1 || !rlm_strata_enclose(seek->strata, side, span.last, &search.enclosure)) {
+        const struct rlm_inputs *inputs = rlm_strata_peek(seek->strata, layer, side, span.last);
+        rlm_sieve_count(&seek->sieve, variants, count, inputs, span, floor, 1);
+        return;
+    }
     for (size_t i = 0; i < count; i++)
         seek->enough[i] = floor ? floor[i] : 0.0f;
-    find_promises(seek, &enclosure, count, span, mark_high);
     look(&search);
 }
 
@@ -323,23 +311,22 @@ static void learn_rate(const struct search *search, size_t pair, size_t place)
 void rlm_seek_rates(struct rlm_seek *seek, size_t layer, struct rlm_variants *variants, size_t pairs)
 {
     struct rlm_span all = {0, seek->strata->ground->data.samples};
-    struct rlm_enclosure enclosure;
-    if (layer != 1 || !rlm_strata_enclose(seek->strata, RLM_AFTER, all.last, &enclosure)) {
-        const struct rlm_inputs *inputs = rlm_strata_peek(seek->strata, layer, RLM_AFTER, all.last);
-        rlm_sieve_count(&seek->sieve, variants, 2 * pairs, inputs, all, NULL, 2);
-        return;
-    }
     struct search search = {.seek = seek,
                             .side = RLM_AFTER,
                             .variants = variants,
                             .count = 2 * pairs,
                             .asked = pairs,
                             .span = all,
+                            .mark = mark_rates,
                             .learn = learn_rate};
+    if (layer != 1 || !rlm_strata_enclose(seek->strata, RLM_AFTER, all.last, &search.enclosure)) {
+        const struct rlm_inputs *inputs = rlm_strata_peek(seek->strata, layer, RLM_AFTER, all.last);
+        rlm_sieve_count(&seek->sieve, variants, 2 * pairs, inputs, all, NULL, 2);
+        return;
+    }
     find_largest(seek, variants, 2 * pairs);
     for (size_t i = 0; i < pairs; i++)
         seek->enough[i] = -RLM_HIGHEST_RATE;
-    find_promises(seek, &enclosure, 2 * pairs, all, mark_rates);
     look(&search);
 }
 

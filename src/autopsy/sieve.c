@@ -1,14 +1,11 @@
 /* See sieve.h. */
 #include "autopsy/sieve.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/checked.h"
 #include "base/error.h"
-
-#define UPWARD (1.0f + 0x1p-16f) /* more than the few roundings here can be low by */
 
 static void layout(struct rlm_arena *arena, struct rlm_sieve *s, size_t threads)
 {
@@ -94,10 +91,8 @@ static void bound_some(const struct rlm_sieve *s, size_t first, size_t count, si
     }
     struct rlm_sketch_group samples = rlm_byte_sums_group(&c->ground->sums, group, longest);
     rlm_sketch_bound(&c->ground->sums.sketch, &samples, rounded, sketched, count, bound);
-    for (size_t i = 0; i < count; i++) {
-        bound[i] += 6.0f * (c->gamma * sketched[i]->weight * longest + FLT_MIN) * UPWARD;
-        bound[i] += fabsf(bound[i]) * 0x1p-22f;
-    }
+    for (size_t i = 0; i < count; i++)
+        bound[i] = rlm_raised(bound[i], 6.0f * rlm_ceilings_rounding(c, sketched[i]->weight, group));
 }
 
 /* Lists the variants that have to be computed for a group; how many. A bound that is no number is above any

@@ -65,6 +65,18 @@ BODY float find_middles(const int32_t *number, float scale, float constant, floa
 
 #define WIDE 64 /* groups whose sums stay at hand */
 
+/* The groups from `group` on, one by one. */
+BODY void find_last(const float *by, size_t blocks, const float *reach, size_t groups, size_t group,
+                    float first, float upward, float *rise)
+{
+    for (; group < groups; group++) {
+        float sum = first;
+        for (size_t block = 0; block < blocks; block++)
+            sum += by[block] * reach[block * groups + group];
+        rise[group] = sum * upward;
+    }
+}
+
 BODY void find_rise(const float *by, size_t blocks, const float *reach, size_t groups, float first,
                     float upward, float *rise)
 {
@@ -79,27 +91,22 @@ BODY void find_rise(const float *by, size_t blocks, const float *reach, size_t g
         for (size_t i = 0; i < WIDE; i++)
             rise[group + i] = sum[i] * upward;
     }
-    for (; group < groups; group++) {
-        float sum = first;
-        for (size_t block = 0; block < blocks; block++)
-            sum += by[block] * reach[block * groups + group];
-        rise[group] = sum * upward;
-    }
+    find_last(by, blocks, reach, groups, group, first, upward, rise);
 }
 
-void rlm_enclose_ref(const struct rlm_enclose *arguments)
+static void enclose_ref(const struct rlm_enclose *arguments)
 {
     enclose(arguments);
 }
 
-float rlm_middles_ref(const int32_t *number, float scale, float constant, float error, const float *sum,
-                      float *middle)
+static float middles_ref(const int32_t *number, float scale, float constant, float error, const float *sum,
+                         float *middle)
 {
     return find_middles(number, scale, constant, error, sum, middle);
 }
 
-void rlm_rise_ref(const float *by, size_t blocks, const float *reach, size_t groups, float first,
-                  float upward, float *rise)
+static void rise_ref(const float *by, size_t blocks, const float *reach, size_t groups, float first,
+                     float upward, float *rise)
 {
     find_rise(by, blocks, reach, groups, first, upward, rise);
 }
@@ -141,12 +148,7 @@ __attribute__((target("avx512f,avx512dq"))) static void rise_avx512(const float 
     size_t group = 0;
     for (; group + WIDE <= groups; group += WIDE)
         rise_wide(by, blocks, reach + group, groups, first, upward, rise + group);
-    for (; group < groups; group++) {
-        float sum = first;
-        for (size_t block = 0; block < blocks; block++)
-            sum += by[block] * reach[block * groups + group];
-        rise[group] = sum * upward;
-    }
+    find_last(by, blocks, reach, groups, group, first, upward, rise);
 }
 
 __attribute__((target("avx512f,avx512dq"))) static float middles_avx512(const int32_t *number, float scale,
@@ -234,39 +236,18 @@ static void enclose_avx512(const struct rlm_enclose *a)
 }
 #endif
 
-rlm_enclose_kernel *rlm_enclose_find(enum rlm_cpu_level level)
+const struct rlm_enclosing *rlm_enclosing_find(enum rlm_cpu_level level)
 {
+    static const struct rlm_enclosing plain = {enclose_ref, middles_ref, rise_ref};
 #if defined(__x86_64__)
+    static const struct rlm_enclosing avx2 = {enclose_avx2, middles_ref, rise_avx2};
+    static const struct rlm_enclosing avx512 = {enclose_avx512, middles_avx512, rise_avx512};
     if (level == RLM_CPU_AVX512 && __builtin_cpu_supports("avx512dq"))
-        return enclose_avx512;
+        return &avx512;
     if (level == RLM_CPU_AVX2 && __builtin_cpu_supports("avx2"))
-        return enclose_avx2;
+        return &avx2;
 #else
     (void)level;
 #endif
-    return rlm_enclose_ref;
-}
-
-rlm_middles_kernel *rlm_middles_find(enum rlm_cpu_level level)
-{
-#if defined(__x86_64__)
-    if (level == RLM_CPU_AVX512 && __builtin_cpu_supports("avx512dq"))
-        return middles_avx512;
-#else
-    (void)level;
-#endif
-    return rlm_middles_ref;
-}
-
-rlm_rise_kernel *rlm_rise_find(enum rlm_cpu_level level)
-{
-#if defined(__x86_64__)
-    if (level == RLM_CPU_AVX512 && __builtin_cpu_supports("avx512dq"))
-        return rise_avx512;
-    if (level == RLM_CPU_AVX2 && __builtin_cpu_supports("avx2"))
-        return rise_avx2;
-#else
-    (void)level;
-#endif
-    return rlm_rise_ref;
+    return &plain;
 }

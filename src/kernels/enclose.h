@@ -36,15 +36,12 @@ typedef float rlm_middles_kernel(const int32_t *number, float scale, float const
 typedef void rlm_rise_kernel(const float *by, size_t blocks, const float *reach, size_t groups, float first,
                              float upward, float *rise);
 
-/* The kernels of this CPU, where computing goes on at `level`. */
-rlm_enclose_kernel *rlm_enclose_find(enum rlm_cpu_level level);
-rlm_middles_kernel *rlm_middles_find(enum rlm_cpu_level level);
-rlm_rise_kernel *rlm_rise_find(enum rlm_cpu_level level);
-/* The meaning. */
-void rlm_enclose_ref(const struct rlm_enclose *arguments);
-float rlm_middles_ref(const int32_t *number, float scale, float constant, float error, const float *sum,
-                      float *middle);
-void rlm_rise_ref(const float *by, size_t blocks, const float *reach, size_t groups, float first,
-                  float upward, float *rise);
+struct rlm_enclosing {
+    rlm_enclose_kernel *enclose;
+    rlm_middles_kernel *middles;
+    rlm_rise_kernel *rise;
+};
+/* The kernels of this CPU, where computing goes on at `level`; at RLM_CPU_REF plain loops: the meaning. */
+const struct rlm_enclosing *rlm_enclosing_find(enum rlm_cpu_level level);
 
 #endif

@@ -24,7 +24,7 @@ bool rlm_sketch_init(struct rlm_sketch *sketch, const relume_network *network, c
 {
     size_t features = network->layers[0].in_features;
     *sketch = (struct rlm_sketch){.dots = rlm_dots_find(network->engine->level),
-                                  .middles = rlm_middles_find(network->engine->level),
+                                  .middles = rlm_enclosing_find(network->engine->level)->middles,
                                   .scaling = *scaling,
                                   .features = features,
                                   .quads = rlm_divide_up(features, 4)};

@@ -384,8 +384,8 @@ static size_t list_left(struct rlm_inquest *inquest)
 }
 
 /* None of the hints of these units opens them. What the layers below made of D some updates ago says which
- * samples are worth a try: other hints take the places of the old ones. */
-static void guess_hints(struct rlm_inquest *inquest, size_t layer)
+ * samples are worth a try: other hints take the places of the old ones. False: nothing was made. */
+static bool guess_hints(struct rlm_inquest *inquest, size_t layer)
 {
     struct rlm_variants *variants = &inquest->causes.now;
     const struct rlm_inputs *inputs = rlm_strata_at(&inquest->strata, layer, RLM_AFTER);
@@ -395,7 +395,7 @@ static void guess_hints(struct rlm_inquest *inquest, size_t layer)
         some = rlm_size_min(variants->capacity, listed - done);
         put_listed(inquest, layer, inquest->list + done, some);
         if (!rlm_seek_guess(&inquest->causes.seek, layer, variants, some))
-            return;
+            return false;
         for (size_t i = 0; i < some; i++) {
             struct rlm_target *target = (struct rlm_target *)inquest->list[done + i]; /* its first member */
             size_t highest[RLM_HINTS];
@@ -405,6 +405,7 @@ static void guess_hints(struct rlm_inquest *inquest, size_t layer)
                 target->hint[h] = (uint32_t)rlm_inputs_sample(inputs, highest[h]);
         }
     }
+    return listed > 0;
 }
 
 /* The best hint of each unit first, since one panel of samples serves sixteen units. */
@@ -412,8 +413,7 @@ static relume_status try_all(struct rlm_inquest *inquest, size_t layer, relume_e
 {
     RLM_TRY(try_deeper(inquest, layer, 0, 1, error));
     RLM_TRY(try_deeper(inquest, layer, 1, RLM_HINTS, error));
-    guess_hints(inquest, layer);
-    return try_deeper(inquest, layer, 0, RLM_HINTS, error);
+    return guess_hints(inquest, layer) ? try_deeper(inquest, layer, 0, RLM_HINTS, error) : RELUME_OK;
 }
 
 /* Lists the units of a layer that are sought and not seen to live by their hints. */

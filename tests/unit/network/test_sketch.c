@@ -200,7 +200,8 @@ static void test_bounds(void **state)
         draw_scene(s, &rng, uniform);
         bool native = dots && turn % 3;
         struct rlm_sketch sketch = {.dots = native ? dots : rlm_dots_ref,
-                                    .middles = native ? rlm_middles_find(engine->level) : rlm_middles_ref,
+                                    .middles =
+                                        rlm_enclosing_find(native ? engine->level : RLM_CPU_REF)->middles,
                                     .scaling = {uniform, s->offset, s->divisor},
                                     .features = FEATURES,
                                     .quads = QUADS};
